@@ -1,0 +1,7 @@
+//! A snapshot and a mapped request into a decision, and what it tells the caller. Pure.
+
+mod decide;
+mod denial;
+
+pub use decide::{Decision, Failure, decide};
+pub use denial::Denial;

@@ -1,0 +1,53 @@
+//! Who is asking.
+
+use std::sync::Arc;
+
+use super::{ApiKeyId, KeyScope, Name, Roles, TenantId};
+
+/// Who is asking Gatewood. It becomes the Cedar principal of the control plane.
+#[derive(Debug, Clone)]
+pub enum Caller {
+    /// Nobody that is known: no credential was presented.
+    Anonymous,
+    /// The holder of an API key.
+    ApiKey(Arc<KeyHolder>),
+}
+
+/// The holder of an API key.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KeyHolder {
+    /// The key's id.
+    pub id: ApiKeyId,
+    /// The key's name.
+    pub name: Name,
+    /// Whose key it is.
+    pub scope: KeyScope,
+    /// Its roles and all that they hold.
+    pub roles: Roles,
+}
+
+impl Caller {
+    /// Whether nobody is known to be asking.
+    #[must_use]
+    pub const fn is_anonymous(&self) -> bool {
+        matches!(self, Self::Anonymous)
+    }
+
+    /// The tenant that the caller belongs to.
+    #[must_use]
+    pub fn tenant(&self) -> Option<TenantId> {
+        match self {
+            Self::Anonymous => None,
+            Self::ApiKey(key) => key.scope.tenant(),
+        }
+    }
+
+    /// The caller in a log line or a `created_by`: `api_key:<id>` or `anonymous`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self {
+            Self::Anonymous => "anonymous".to_owned(),
+            Self::ApiKey(key) => format!("api_key:{}", key.id),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What is wrong with a value that somebody sent.
+
+/// A value that breaks a rule: which field, and what would be right.
+///
+/// Its `reason` is for the sender, so it may quote the sender's own input (in backticks) but never
+/// a secret and nothing that the service knows and the sender may not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {reason}")]
+pub struct Invalid {
+    /// The field, as the sender spelt or should have spelt it: `issuer_url`, `scopes[2]`.
+    pub field: String,
+    /// The rule that was broken, in a sentence without capital and full stop.
+    pub reason: String,
+}
+
+impl Invalid {
+    /// A complaint about `field`.
+    pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { field: field.into(), reason: reason.into() }
+    }
+}
+
+/// Quotes the sender's input for an error text: in backticks, cut to a readable length, control
+/// characters escaped so that a log or a terminal cannot be played with.
+pub fn quoted(input: &str) -> String {
+    const LONGEST: usize = 80;
+    let mut text: String = input.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    if input.chars().nth(LONGEST).is_some() {
+        text.push('…');
+    }
+    format!("`{text}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_quote_is_cut_and_cannot_break_the_line() {
+        assert_eq!(quoted("a\nb"), "`a\\nb`");
+        assert_eq!(quoted(&"x".repeat(200)).chars().count(), 83);
+    }
+}

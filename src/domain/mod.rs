@@ -1,0 +1,36 @@
+//! The vocabulary: ids, tenants, API keys, OIDC configurations, roles, callers, the clock.
+//!
+//! Nothing here does I/O or knows Diesel, Cedar or HTTP. A value of one of these types is valid:
+//! the constructors are the only place where the rules about it are written.
+
+pub mod api_key;
+pub mod call;
+pub mod caller;
+pub mod clock;
+pub mod database_url;
+pub mod entropy;
+pub mod id;
+pub mod invalid;
+pub mod name;
+pub mod oidc_config;
+pub mod page;
+pub mod precondition;
+pub mod revision;
+pub mod role;
+pub mod tenant;
+
+pub use api_key::{ApiKey, KeyDigest, KeyMaterial, KeyScope, StoredCredential};
+pub use call::{Call, RequestFacts};
+pub use caller::Caller;
+pub use clock::{Clock, Timestamp};
+pub use database_url::DatabaseUrl;
+pub use entropy::Entropy;
+pub use id::{ApiKeyId, InstanceId, OidcConfigId, TenantId};
+pub use invalid::Invalid;
+pub use name::Name;
+pub use oidc_config::{OidcConfig, OidcConfigDraft};
+pub use page::{Page, PageRequest};
+pub use precondition::{Precondition, Versions};
+pub use revision::ETag;
+pub use role::{Role, Roles};
+pub use tenant::Tenant;

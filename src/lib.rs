@@ -1,0 +1,10 @@
+//! Gatewood, a Cedar-policy authorization service.
+//!
+//! Every request is turned into a Cedar request, decided by a policy store, and the annotations of
+//! the determining policies travel back to the caller. `ARCHITECTURE.md` tells how.
+
+pub mod decision;
+pub mod domain;
+pub mod mapping;
+pub mod persistence;
+pub mod policy;

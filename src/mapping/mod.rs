@@ -1,0 +1,13 @@
+//! A call into a Cedar principal, action, resource, context and entities.
+//!
+//! Total and deterministic: the same call gives the same request, and whatever does not fit the
+//! schema is an error, never a request without the part that did not fit.
+
+mod attribute;
+mod request;
+mod resource;
+mod vocabulary;
+
+pub use attribute::Attribute;
+pub use request::{Mapped, MappingError, Question, map, principal_text};
+pub use resource::Resource;

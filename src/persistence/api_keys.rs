@@ -1,0 +1,356 @@
+//! API keys. What is kept of a key's text is a hash.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use super::connection::Db;
+use super::instance::move_authn_epoch;
+use super::schema::api_keys;
+use super::tenants::{lock, stored_id};
+use super::{Database, StoreError};
+use crate::domain::{
+    ApiKey, ApiKeyId, KeyDigest, KeyScope, Name, Page, PageRequest, Role, Roles, StoredCredential, Timestamp,
+};
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = api_keys)]
+struct ApiKeyRow {
+    id: String,
+    tenant_id: Option<String>,
+    name: String,
+    roles: String,
+    digest: Vec<u8>,
+    previous_digest: Option<Vec<u8>>,
+    previous_valid_until: Option<NaiveDateTime>,
+    created_at: NaiveDateTime,
+    created_by: String,
+    expires_at: Option<NaiveDateTime>,
+    suspended_at: Option<NaiveDateTime>,
+    revoked_at: Option<NaiveDateTime>,
+    last_used_at: Option<NaiveDateTime>,
+}
+
+impl ApiKeyRow {
+    fn of(new: &NewApiKey) -> Self {
+        Self {
+            id: new.key.id.to_string(),
+            tenant_id: new.key.scope.tenant().map(|tenant| tenant.to_string()),
+            name: new.key.name.as_str().to_owned(),
+            roles: new.key.roles.to_stored(),
+            digest: new.digest.as_bytes().to_vec(),
+            previous_digest: None,
+            previous_valid_until: None,
+            created_at: new.key.created_at.naive_utc(),
+            created_by: new.key.created_by.clone(),
+            expires_at: new.key.expires_at.map(|at| at.naive_utc()),
+            suspended_at: None,
+            revoked_at: None,
+            last_used_at: None,
+        }
+    }
+
+    fn into_credential(self) -> Result<StoredCredential, StoreError> {
+        let digest = |bytes: &[u8]| {
+            KeyDigest::from_stored(bytes)
+                .ok_or_else(|| StoreError::Damaged(format!("the digest of the API key {}", self.id)))
+        };
+        Ok(StoredCredential {
+            digest: digest(&self.digest)?,
+            previous: self.previous_digest.as_deref().map(digest).transpose()?,
+            key: self.into_key()?,
+        })
+    }
+
+    fn into_key(self) -> Result<ApiKey, StoreError> {
+        let utc = |at: NaiveDateTime| at.and_utc();
+        Ok(ApiKey {
+            id: stored_key_id(&self.id)?,
+            scope: KeyScope::from(self.tenant_id.as_deref().map(stored_id).transpose()?),
+            name: Name::from_stored(self.name),
+            roles: Roles::from_stored(&self.roles),
+            created_at: utc(self.created_at),
+            created_by: self.created_by,
+            expires_at: self.expires_at.map(utc),
+            suspended_at: self.suspended_at.map(utc),
+            last_used_at: self.last_used_at.map(utc),
+            previous_valid_until: self.previous_valid_until.map(utc),
+        })
+    }
+}
+
+/// A key to be kept.
+#[derive(Clone)]
+pub struct NewApiKey {
+    /// The record.
+    pub key: ApiKey,
+    /// The hash of its text.
+    pub digest: KeyDigest,
+}
+
+/// What became of a root key that was preset or made at start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RootKeyOutcome {
+    /// It was added.
+    Added,
+    /// It was there already, and is the same.
+    Known,
+    /// It was revoked once, and stays so.
+    Revoked,
+    /// Nothing was done, because there are root keys already.
+    NotNeeded,
+    /// A key of this id is there, and is another one.
+    Different,
+}
+
+/// The repository of API keys.
+#[derive(Clone)]
+pub struct ApiKeys(Database);
+
+impl ApiKeys {
+    /// The repository in this database.
+    #[must_use]
+    pub const fn new(database: Database) -> Self {
+        Self(database)
+    }
+
+    /// Keeps a new key.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when its tenant does not exist.
+    pub async fn create(&self, new: NewApiKey) -> Result<(), StoreError> {
+        self.0
+            .write(move |db| {
+                if let Some(tenant) = new.key.scope.tenant() {
+                    lock(db, tenant)?;
+                }
+                insert(db, &new)
+            })
+            .await
+    }
+
+    /// Keeps a root key at start: always (`preset`), or only when there is none, not even a revoked one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn ensure_root(&self, new: NewApiKey, preset: bool) -> Result<RootKeyOutcome, StoreError> {
+        self.0
+            .write(move |db| {
+                // Replicas that start at once come here one after the other.
+                move_authn_epoch(db)?;
+                let id = new.key.id.to_string();
+                if !preset {
+                    let roots = api_keys::table.filter(api_keys::tenant_id.is_null()).select(api_keys::roles);
+                    let any = roots.load::<String>(db)?.iter().any(|roles| is_root(roles));
+                    if any {
+                        return Ok(RootKeyOutcome::NotNeeded);
+                    }
+                }
+                let row =
+                    api_keys::table.filter(api_keys::id.eq(id)).select(ApiKeyRow::as_select()).first(db).optional()?;
+                match row {
+                    None => insert(db, &new).map(|()| RootKeyOutcome::Added),
+                    Some(row) if row.revoked_at.is_some() => Ok(RootKeyOutcome::Revoked),
+                    Some(row) => {
+                        let same = row.into_credential()?.digest.matches(&new.digest);
+                        Ok(if same { RootKeyOutcome::Known } else { RootKeyOutcome::Different })
+                    }
+                }
+            })
+            .await
+    }
+
+    /// What authentication needs to know of a key. A revoked key is not there.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn credential(&self, id: ApiKeyId) -> Result<Option<StoredCredential>, StoreError> {
+        self.0
+            .read(move |db| {
+                let rows =
+                    api_keys::table.filter(api_keys::id.eq(id.to_string())).filter(api_keys::revoked_at.is_null());
+                let row = rows.select(ApiKeyRow::as_select()).first(db).optional()?;
+                row.map(ApiKeyRow::into_credential).transpose()
+            })
+            .await
+    }
+
+    /// The key of this id, if it is of this scope. A revoked key is not there.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find(&self, scope: KeyScope, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
+        self.0.read(move |db| find(db, scope, id)).await
+    }
+
+    /// A page of the keys of a scope, without the revoked ones.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when the scope's tenant does not exist.
+    pub async fn list(&self, scope: KeyScope, page: PageRequest) -> Result<Page<ApiKey>, StoreError> {
+        self.0
+            .read(move |db| {
+                if let Some(tenant) = scope.tenant() {
+                    super::tenants::require(db, tenant)?;
+                }
+                let after = page.after.map(|id| id.as_hyphenated().to_string()).unwrap_or_default();
+                let mut query = api_keys::table.into_boxed().filter(api_keys::revoked_at.is_null());
+                query = match scope {
+                    KeyScope::Instance => query.filter(api_keys::tenant_id.is_null()),
+                    KeyScope::Tenant(tenant) => query.filter(api_keys::tenant_id.eq(tenant.to_string())),
+                };
+                let page_of_it =
+                    query.filter(api_keys::id.gt(after)).order(api_keys::id).limit(i64::from(page.limit) + 1);
+                let rows = page_of_it.select(ApiKeyRow::as_select()).load(db)?;
+                let keys = rows.into_iter().map(ApiKeyRow::into_key).collect::<Result<Vec<_>, _>>()?;
+                Ok(Page::cut(keys, page.limit, |key| key.id.uuid()))
+            })
+            .await
+    }
+
+    /// Puts a new secret in force and lets the one before live until `previous_valid_until`.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when there is no such key in the scope.
+    pub async fn rotate(
+        &self,
+        scope: KeyScope,
+        id: ApiKeyId,
+        digest: KeyDigest,
+        previous_valid_until: Timestamp,
+    ) -> Result<ApiKey, StoreError> {
+        self.change(scope, id, move |db, _key| {
+            let row = api_keys::table.filter(api_keys::id.eq(id.to_string()));
+            let old: Vec<u8> = row.clone().select(api_keys::digest).first(db)?;
+            let changes = (
+                api_keys::digest.eq(digest.as_bytes().to_vec()),
+                api_keys::previous_digest.eq(Some(old)),
+                api_keys::previous_valid_until.eq(Some(previous_valid_until.naive_utc())),
+            );
+            diesel::update(row).set(changes).execute(db)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Suspends a key from `at` on, or resumes it (`None`). Suspending a suspended key keeps its time.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when there is no such key in the scope, [`StoreError::LastRootKey`]
+    /// when no other root key works.
+    pub async fn set_suspended(
+        &self,
+        scope: KeyScope,
+        id: ApiKeyId,
+        at: Option<Timestamp>,
+    ) -> Result<ApiKey, StoreError> {
+        self.change(scope, id, move |db, key| {
+            if at.is_some() && key.suspended_at.is_some() {
+                return Ok(());
+            }
+            if let Some(now) = at {
+                keep_last_root(db, id, now)?;
+            }
+            let row = api_keys::table.filter(api_keys::id.eq(id.to_string()));
+            diesel::update(row).set(api_keys::suspended_at.eq(at.map(|at| at.naive_utc()))).execute(db)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Revokes a key for good.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when there is no such key in the scope, [`StoreError::LastRootKey`]
+    /// when no other root key works.
+    pub async fn revoke(&self, scope: KeyScope, id: ApiKeyId, now: Timestamp) -> Result<(), StoreError> {
+        self.0
+            .write(move |db| {
+                move_authn_epoch(db)?;
+                find(db, scope, id)?.ok_or(StoreError::Missing("API key"))?;
+                keep_last_root(db, id, now)?;
+                let row = api_keys::table.filter(api_keys::id.eq(id.to_string()));
+                diesel::update(row).set(api_keys::revoked_at.eq(Some(now.naive_utc()))).execute(db)?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Whether the key is a root key that works, and the only one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_last_root(&self, id: ApiKeyId, now: Timestamp) -> Result<bool, StoreError> {
+        self.0.read(move |db| is_last_root(db, id, now)).await
+    }
+
+    /// Notes when keys were last used. Times only move forward.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn touch(&self, used: Vec<(ApiKeyId, Timestamp)>) -> Result<(), StoreError> {
+        self.0
+            .write(move |db| {
+                for (id, at) in &used {
+                    let at = at.naive_utc();
+                    let row = api_keys::table
+                        .filter(api_keys::id.eq(id.to_string()))
+                        .filter(api_keys::last_used_at.is_null().or(api_keys::last_used_at.lt(at)));
+                    diesel::update(row).set(api_keys::last_used_at.eq(Some(at))).execute(db)?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// Changes one key of a scope, with every cache told, and returns it as it is then.
+    async fn change<F>(&self, scope: KeyScope, id: ApiKeyId, change: F) -> Result<ApiKey, StoreError>
+    where
+        F: Fn(&mut Db, &ApiKey) -> Result<(), StoreError> + Send + 'static,
+    {
+        self.0
+            .write(move |db| {
+                move_authn_epoch(db)?;
+                let key = find(db, scope, id)?.ok_or(StoreError::Missing("API key"))?;
+                change(db, &key)?;
+                find(db, scope, id)?.ok_or(StoreError::Missing("API key"))
+            })
+            .await
+    }
+}
+
+fn find(db: &mut Db, scope: KeyScope, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
+    let rows = api_keys::table.filter(api_keys::id.eq(id.to_string())).filter(api_keys::revoked_at.is_null());
+    let row = rows.select(ApiKeyRow::as_select()).first(db).optional()?;
+    let key = row.map(ApiKeyRow::into_key).transpose()?;
+    Ok(key.filter(|key| key.scope == scope))
+}
+
+fn insert(db: &mut Db, new: &NewApiKey) -> Result<(), StoreError> {
+    let inserted = diesel::insert_into(api_keys::table).values(ApiKeyRow::of(new)).execute(db);
+    inserted.map(drop).map_err(StoreError::or_taken("API key id"))
+}
+
+fn keep_last_root(db: &mut Db, id: ApiKeyId, now: Timestamp) -> Result<(), StoreError> {
+    if is_last_root(db, id, now)? { Err(StoreError::LastRootKey) } else { Ok(()) }
+}
+
+fn is_last_root(db: &mut Db, id: ApiKeyId, now: Timestamp) -> Result<bool, StoreError> {
+    let working: Vec<(String, String)> = api_keys::table
+        .filter(api_keys::tenant_id.is_null())
+        .filter(api_keys::revoked_at.is_null())
+        .filter(api_keys::suspended_at.is_null())
+        .filter(api_keys::expires_at.is_null().or(api_keys::expires_at.gt(now.naive_utc())))
+        .select((api_keys::id, api_keys::roles))
+        .load(db)?;
+    let mut roots = working.iter().filter(|(_, roles)| is_root(roles)).map(|(id, _)| id);
+    let first = roots.next();
+    Ok(first == Some(&id.to_string()) && roots.next().is_none())
+}
+
+fn is_root(stored_roles: &str) -> bool {
+    Roles::from_stored(stored_roles).contains(Role::Root)
+}
+
+fn stored_key_id(text: &str) -> Result<ApiKeyId, StoreError> {
+    ApiKeyId::parse("id", text).map_err(|error| StoreError::Damaged(error.to_string()))
+}

@@ -1,0 +1,134 @@
+//! One connection to either backend.
+
+use std::time::Duration;
+
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::pg::PgConnection;
+use diesel::sqlite::SqliteConnection;
+use diesel::{Connection, ConnectionError, ConnectionResult, QueryResult, RunQueryDsl};
+use secrecy::ExposeSecret;
+
+use super::StoreError;
+use crate::domain::DatabaseUrl;
+
+/// A connection to either backend.
+///
+/// `establish` of the derived type would try one backend after the other, and SQLite takes any text
+/// for a file name; [`Manager`] chooses by the URL's scheme and is the only way to a connection.
+#[derive(diesel::MultiConnection)]
+pub(super) enum Db {
+    Postgres(PgConnection),
+    Sqlite(SqliteConnection),
+}
+
+/// A connection with what the pool has to know about it.
+pub(super) struct Link {
+    pub(super) db: Db,
+    /// Something happened after which it must not be used again.
+    pub(super) broken: bool,
+}
+
+/// Makes connections for the pool.
+#[derive(Debug, Clone)]
+pub(super) struct Manager {
+    url: DatabaseUrl,
+    access: Access,
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Reading. SQLite holds the connection to it.
+    Read,
+    /// Reading and writing.
+    Write,
+}
+
+impl Manager {
+    /// How long SQLite waits for another process that writes.
+    const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+    pub(super) const fn new(url: DatabaseUrl, access: Access) -> Self {
+        Self { url, access }
+    }
+
+    /// A new connection, ready to be used.
+    pub(super) fn establish(&self) -> ConnectionResult<Db> {
+        match &self.url {
+            DatabaseUrl::Postgres(url) => PgConnection::establish(url.expose_secret()).map(Db::Postgres),
+            DatabaseUrl::Sqlite(path) => {
+                let path =
+                    path.to_str().ok_or_else(|| ConnectionError::BadConnection("the path is not UTF-8".into()))?;
+                let mut connection = SqliteConnection::establish(path)?;
+                self.prepare(&mut connection).map_err(ConnectionError::CouldntSetupConfiguration)?;
+                Ok(Db::Sqlite(connection))
+            }
+        }
+    }
+
+    /// WAL lets readers go on while one writes; FULL, because an acknowledged write must survive a power cut.
+    fn prepare(&self, connection: &mut SqliteConnection) -> QueryResult<()> {
+        use diesel::connection::SimpleConnection;
+        let timeout = Self::BUSY_TIMEOUT.as_millis();
+        connection.batch_execute(&format!("PRAGMA busy_timeout = {timeout}; PRAGMA foreign_keys = ON;"))?;
+        match self.access {
+            Access::Write => connection.batch_execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"),
+            Access::Read => connection.batch_execute("PRAGMA query_only = ON;"),
+        }
+    }
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Link;
+    type Error = ConnectionError;
+
+    fn connect(&self) -> Result<Link, ConnectionError> {
+        Ok(Link { db: self.establish()?, broken: false })
+    }
+
+    fn is_valid(&self, link: &mut Link) -> Result<(), ConnectionError> {
+        let pinged = diesel::sql_query("SELECT 1").execute(&mut link.db);
+        pinged.map(drop).map_err(ConnectionError::CouldntSetupConfiguration)
+    }
+
+    fn has_broken(&self, link: &mut Link) -> bool {
+        link.broken || diesel::r2d2::R2D2Connection::is_broken(&mut link.db)
+    }
+}
+
+/// Runs `work` in a transaction that has the right to write from its beginning: a transaction of
+/// SQLite that starts as a reader can find, once it wants to write, that another process was faster.
+///
+/// Returns [`StoreError::LostConnection`] only when nothing of `work` has run.
+pub(super) fn transaction<T>(
+    db: &mut Db,
+    work: impl FnOnce(&mut Db) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    match db {
+        Db::Postgres(connection) => AnsiTransactionManager::begin_transaction(connection)?,
+        Db::Sqlite(connection) => AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE")?,
+    }
+    let done = work(db).map_err(lost_means_unavailable);
+    match done {
+        Ok(value) => {
+            <Db as Connection>::TransactionManager::commit_transaction(db)
+                .map_err(StoreError::from)
+                .map_err(lost_means_unavailable)?;
+            Ok(value)
+        }
+        Err(error) => {
+            // The first error is the one to tell; a rollback that fails leaves a connection that is thrown away.
+            if <Db as Connection>::TransactionManager::rollback_transaction(db).is_err() {
+                return Err(StoreError::Unavailable(error.to_string()));
+            }
+            Err(error)
+        }
+    }
+}
+
+fn lost_means_unavailable(error: StoreError) -> StoreError {
+    match error {
+        StoreError::LostConnection(text) => StoreError::Unavailable(text),
+        other => other,
+    }
+}

@@ -1,0 +1,193 @@
+//! The pools, and the one place from which blocking work leaves the async threads.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use diesel::ConnectionError;
+use tokio::sync::Semaphore;
+
+use super::connection::{Access, Db, Manager, transaction};
+use super::{StoreError, migrations};
+use crate::domain::DatabaseUrl;
+
+/// How many connections there are and how long a request waits for one.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolSettings {
+    /// Connections to PostgreSQL, or readers of an SQLite file, which has one writer besides.
+    pub connections: u32,
+    /// How long a request waits for a connection before it is told that the database is away.
+    pub wait: Duration,
+}
+
+/// The database. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Database(Arc<Inner>);
+
+struct Inner {
+    url: DatabaseUrl,
+    readers: Lane,
+    /// `None`: writers use the readers' connections.
+    writer: Option<Lane>,
+    /// Blocking work runs on this runtime's threads, whichever thread asks.
+    runtime: tokio::runtime::Handle,
+    wait: Duration,
+}
+
+/// A pool, with as many places to wait in as it has connections: whoever waits for a place costs no thread.
+struct Lane {
+    pool: r2d2::Pool<Manager>,
+    places: Arc<Semaphore>,
+    last_error: LastError,
+}
+
+impl Database {
+    /// Connects once, to learn at once what is wrong, and makes the pools. Runs on the calling
+    /// thread, which may block; must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], with the database's own words.
+    pub fn connect(url: &DatabaseUrl, settings: PoolSettings) -> Result<Self, StoreError> {
+        drop(Self::first_connection(url)?);
+        let lanes = match url {
+            DatabaseUrl::Postgres(_) => (Lane::new(url, Access::Write, settings.connections, settings.wait)?, None),
+            DatabaseUrl::Sqlite(_) => (
+                Lane::new(url, Access::Read, settings.connections, settings.wait)?,
+                Some(Lane::new(url, Access::Write, 1, settings.wait)?),
+            ),
+        };
+        let (readers, writer) = lanes;
+        let runtime = tokio::runtime::Handle::current();
+        Ok(Self(Arc::new(Inner { url: url.clone(), readers, writer, runtime, wait: settings.wait })))
+    }
+
+    /// Brings the database to the version of this binary, under a lock, so that two replicas that
+    /// start at once do not collide. Blocks.
+    ///
+    /// # Errors
+    /// When the database is away, read-only, newer than this binary, or lacks a table.
+    pub fn migrate(url: &DatabaseUrl) -> Result<(), StoreError> {
+        let mut db = Self::first_connection(url)?;
+        migrations::run(&mut db)
+    }
+
+    fn first_connection(url: &DatabaseUrl) -> Result<Db, StoreError> {
+        let manager = Manager::new(url.clone(), Access::Write);
+        manager.establish().map_err(|error| StoreError::Unavailable(format!("{url}: {}", plain(&error))))
+    }
+
+    /// Where the data is kept.
+    #[must_use]
+    pub fn url(&self) -> &DatabaseUrl {
+        &self.0.url
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.read(|db| migrations::probe(db)).await
+    }
+
+    /// Runs `work` on a connection for reading. It may run twice, when the first connection turns
+    /// out to be dead.
+    pub(super) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Db) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.on(|inner| &inner.readers, move |db| work(db)).await
+    }
+
+    /// Runs `work` in one transaction that may write. Whatever it did is undone when it fails.
+    pub(super) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Db) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.on(|inner| inner.writer.as_ref().unwrap_or(&inner.readers), move |db| transaction(db, &work)).await
+    }
+
+    async fn on<T, F>(&self, lane: fn(&Inner) -> &Lane, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Db) -> Result<T, StoreError> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.0);
+        let places = Arc::clone(&lane(&inner).places);
+        let place = tokio::time::timeout(inner.wait, places.acquire_owned()).await;
+        let Ok(Ok(place)) = place else {
+            return Err(StoreError::Unavailable("every connection is busy".to_owned()));
+        };
+        let span = tracing::Span::current();
+        let blocking = self.0.runtime.spawn_blocking(move || {
+            let _place = place;
+            span.in_scope(|| lane(&inner).run(&work))
+        });
+        blocking.await.unwrap_or_else(|error| Err(StoreError::Failed(format!("the database task ended: {error}"))))
+    }
+}
+
+impl Lane {
+    fn new(url: &DatabaseUrl, access: Access, connections: u32, wait: Duration) -> Result<Self, StoreError> {
+        let last_error = LastError::default();
+        let pool = r2d2::Pool::builder()
+            .max_size(connections)
+            .min_idle(Some(1))
+            .connection_timeout(wait)
+            .test_on_check_out(false)
+            .error_handler(Box::new(last_error.clone()))
+            .build(Manager::new(url.clone(), access))
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let places = usize::try_from(connections).unwrap_or(1);
+        Ok(Self { pool, places: Arc::new(Semaphore::new(places)), last_error })
+    }
+
+    /// Runs `work` on a pooled connection. A connection that lay idle may have died meanwhile; it
+    /// says so before anything has run, and then another one is tried, at most once for every
+    /// connection that the pool can hold.
+    fn run<T>(&self, work: &impl Fn(&mut Db) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut last = StoreError::Unavailable("no connection was tried".to_owned());
+        for _attempt in 0..=self.pool.max_size() {
+            let mut link = self.pool.get().map_err(|error| StoreError::Unavailable(self.last_error.explain(&error)))?;
+            match work(&mut link.db) {
+                Err(error @ StoreError::LostConnection(_)) => {
+                    link.broken = true;
+                    last = StoreError::Unavailable(error.to_string());
+                }
+                Err(error) => {
+                    link.broken = error.breaks_connection();
+                    return Err(error);
+                }
+                Ok(value) => return Ok(value),
+            }
+        }
+        Err(last)
+    }
+}
+
+/// Keeps what went wrong with the last attempt to connect, for the error that the request gets, and logs it.
+#[derive(Debug, Clone, Default)]
+struct LastError(Arc<Mutex<Option<String>>>);
+
+impl LastError {
+    fn explain(&self, timeout: &r2d2::Error) -> String {
+        let last = self.0.lock().map(|mut last| last.take()).unwrap_or_default();
+        last.unwrap_or_else(|| timeout.to_string())
+    }
+}
+
+impl r2d2::HandleError<ConnectionError> for LastError {
+    fn handle_error(&self, error: ConnectionError) {
+        let text = plain(&error);
+        tracing::warn!(error = %text, "cannot connect to the database");
+        if let Ok(mut last) = self.0.lock() {
+            *last = Some(text);
+        }
+    }
+}
+
+/// The error on one line: libpq breaks its texts into several.
+fn plain(error: &ConnectionError) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,25 @@
+//! What is kept, and how. The only module that names Diesel.
+//!
+//! One repository per aggregate, written once for both backends. Row structs stay in here, secrets are
+//! hashed or sealed in here, and a database that is away is an error of its own, never "not found".
+
+mod api_keys;
+mod connection;
+mod database;
+mod error;
+mod instance;
+mod key_ring;
+mod migrations;
+mod oidc_configs;
+mod reseal;
+mod schema;
+mod tenants;
+
+pub use api_keys::{ApiKeys, NewApiKey, RootKeyOutcome};
+pub use database::{Database, PoolSettings};
+pub use error::StoreError;
+pub use instance::{ControlPolicies, Instance, InstanceRow};
+pub use key_ring::{KeyRing, KeyRingError};
+pub use oidc_configs::OidcConfigs;
+pub use reseal::{Resealed, count_rows, reseal};
+pub use tenants::Tenants;

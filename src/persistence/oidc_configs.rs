@@ -1,0 +1,189 @@
+//! Tenants' OIDC configurations.
+
+use std::sync::Arc;
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use secrecy::SecretString;
+
+use super::connection::Db;
+use super::key_ring::Sealed;
+use super::schema::oidc_configs;
+use super::tenants::{lock, stored_id};
+use super::{Database, KeyRing, StoreError};
+use crate::domain::{Entropy, OidcConfig, OidcConfigDraft, OidcConfigId, Precondition, TenantId, Timestamp};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = oidc_configs)]
+struct OidcConfigRow {
+    id: String,
+    tenant_id: String,
+    issuer_url: String,
+    client_id: String,
+    scopes: String,
+    version: i64,
+    created_at: NaiveDateTime,
+    updated_at: NaiveDateTime,
+}
+
+impl OidcConfigRow {
+    fn into_config(self) -> Result<OidcConfig, StoreError> {
+        Ok(OidcConfig {
+            id: stored_config_id(&self.id)?,
+            tenant: stored_id(&self.tenant_id)?,
+            issuer_url: self.issuer_url,
+            client_id: self.client_id,
+            scopes: self.scopes.split_whitespace().map(str::to_owned).collect(),
+            created_at: self.created_at.and_utc(),
+            updated_at: self.updated_at.and_utc(),
+            version: self.version,
+        })
+    }
+}
+
+/// The repository of OIDC configurations. It seals and opens their secrets.
+#[derive(Clone)]
+pub struct OidcConfigs {
+    database: Database,
+    keys: Arc<KeyRing>,
+    entropy: Entropy,
+}
+
+impl OidcConfigs {
+    /// The repository in this database.
+    #[must_use]
+    pub const fn new(database: Database, keys: Arc<KeyRing>, entropy: Entropy) -> Self {
+        Self { database, keys, entropy }
+    }
+
+    /// A tenant's configuration.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find(&self, tenant: TenantId) -> Result<Option<OidcConfig>, StoreError> {
+        self.database.read(move |db| find(db, tenant)).await
+    }
+
+    /// A tenant's client secret, opened.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when it does not open.
+    pub async fn client_secret(&self, tenant: TenantId) -> Result<Option<SecretString>, StoreError> {
+        let keys = Arc::clone(&self.keys);
+        self.database
+            .read(move |db| {
+                let row: Option<(String, String, Vec<u8>)> = oidc_configs::table
+                    .filter(oidc_configs::tenant_id.eq(tenant.to_string()))
+                    .select((oidc_configs::id, oidc_configs::secret_key_id, oidc_configs::secret_sealed))
+                    .first(db)
+                    .optional()?;
+                let Some((id, key_id, bytes)) = row else { return Ok(None) };
+                keys.open(tenant, stored_config_id(&id)?, &Sealed { key_id, bytes }).map(Some)
+            })
+            .await
+    }
+
+    /// Keeps a tenant's configuration: its first, or in place of the one that is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when there is no such tenant, [`StoreError::Precondition`] when what is
+    /// stored is not what the precondition asks for.
+    pub async fn upsert(
+        &self,
+        tenant: TenantId,
+        draft: OidcConfigDraft,
+        precondition: Precondition,
+        now: Timestamp,
+    ) -> Result<OidcConfig, StoreError> {
+        let (keys, entropy) = (Arc::clone(&self.keys), self.entropy.clone());
+        self.database
+            .write(move |db| {
+                lock(db, tenant)?;
+                let stored = find(db, tenant)?;
+                check(&precondition, stored.as_ref())?;
+                let saved = OidcConfig {
+                    id: stored.as_ref().map_or_else(|| OidcConfigId::new(entropy.uuid_at(now)), |stored| stored.id),
+                    tenant,
+                    issuer_url: draft.issuer.as_sent().to_owned(),
+                    client_id: draft.client_id.clone(),
+                    scopes: draft.scopes.clone(),
+                    created_at: stored.as_ref().map_or(now, |stored| stored.created_at),
+                    updated_at: now,
+                    version: stored.as_ref().map_or(1, |stored| stored.version + 1),
+                };
+                let sealed = keys.seal(&entropy, tenant, saved.id, &draft.client_secret)?;
+                write(db, &saved, &sealed, stored.is_some())?;
+                Ok(saved)
+            })
+            .await
+    }
+
+    /// Deletes a tenant's configuration.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when there is none, [`StoreError::Precondition`] when it is not what
+    /// the precondition asks for.
+    pub async fn delete(&self, tenant: TenantId, precondition: Precondition) -> Result<(), StoreError> {
+        self.database
+            .write(move |db| {
+                lock(db, tenant)?;
+                let stored = find(db, tenant)?;
+                check(&precondition, stored.as_ref())?;
+                let row = oidc_configs::table.filter(oidc_configs::tenant_id.eq(tenant.to_string()));
+                if diesel::delete(row).execute(db)? == 0 {
+                    return Err(StoreError::Missing("OIDC configuration"));
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// The ids of the keys that stored secrets are sealed under.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sealing_keys(database: &Database) -> Result<Vec<String>, StoreError> {
+        let ids = |db: &mut Db| Ok(oidc_configs::table.select(oidc_configs::secret_key_id).distinct().load(db)?);
+        database.read(ids).await
+    }
+}
+
+fn check(precondition: &Precondition, stored: Option<&OidcConfig>) -> Result<(), StoreError> {
+    let etag = stored.map(OidcConfig::etag);
+    if precondition.holds(etag.as_ref()) { Ok(()) } else { Err(StoreError::Precondition) }
+}
+
+fn find(db: &mut Db, tenant: TenantId) -> Result<Option<OidcConfig>, StoreError> {
+    let rows = oidc_configs::table.filter(oidc_configs::tenant_id.eq(tenant.to_string()));
+    let row = rows.select(OidcConfigRow::as_select()).first(db).optional()?;
+    row.map(OidcConfigRow::into_config).transpose()
+}
+
+fn write(db: &mut Db, config: &OidcConfig, sealed: &Sealed, exists: bool) -> Result<(), StoreError> {
+    let changing = (
+        oidc_configs::issuer_url.eq(&config.issuer_url),
+        oidc_configs::client_id.eq(&config.client_id),
+        oidc_configs::scopes.eq(config.scopes.join(" ")),
+        oidc_configs::secret_key_id.eq(&sealed.key_id),
+        oidc_configs::secret_sealed.eq(&sealed.bytes),
+        oidc_configs::version.eq(config.version),
+        oidc_configs::updated_at.eq(config.updated_at.naive_utc()),
+    );
+    if exists {
+        let row = oidc_configs::table.filter(oidc_configs::id.eq(config.id.to_string()));
+        diesel::update(row).set(changing).execute(db)?;
+    } else {
+        let once = (
+            oidc_configs::id.eq(config.id.to_string()),
+            oidc_configs::tenant_id.eq(config.tenant.to_string()),
+            oidc_configs::created_at.eq(config.created_at.naive_utc()),
+        );
+        diesel::insert_into(oidc_configs::table).values((once, changing)).execute(db)?;
+    }
+    Ok(())
+}
+
+/// Reads an id that this service wrote.
+pub(super) fn stored_config_id(text: &str) -> Result<OidcConfigId, StoreError> {
+    OidcConfigId::parse("id", text).map_err(|error| StoreError::Damaged(error.to_string()))
+}

@@ -1,0 +1,153 @@
+//! Tenants.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use super::connection::Db;
+use super::instance::move_authn_epoch;
+use super::schema::tenants;
+use super::{Database, StoreError};
+use crate::domain::{Name, Page, PageRequest, Tenant, TenantId, Timestamp};
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = tenants)]
+struct TenantRow {
+    id: String,
+    name: String,
+    created_at: NaiveDateTime,
+    updated_at: NaiveDateTime,
+}
+
+impl TenantRow {
+    fn into_tenant(self) -> Result<Tenant, StoreError> {
+        Ok(Tenant {
+            id: stored_id(&self.id)?,
+            name: Name::from_stored(self.name),
+            created_at: self.created_at.and_utc(),
+            updated_at: self.updated_at.and_utc(),
+        })
+    }
+}
+
+/// The repository of tenants.
+#[derive(Clone)]
+pub struct Tenants(Database);
+
+impl Tenants {
+    /// The repository in this database.
+    #[must_use]
+    pub const fn new(database: Database) -> Self {
+        Self(database)
+    }
+
+    /// Keeps a new tenant.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] when another one has the name.
+    pub async fn create(&self, tenant: Tenant) -> Result<(), StoreError> {
+        self.0
+            .write(move |db| {
+                let row = TenantRow {
+                    id: tenant.id.to_string(),
+                    name: tenant.name.as_str().to_owned(),
+                    created_at: tenant.created_at.naive_utc(),
+                    updated_at: tenant.updated_at.naive_utc(),
+                };
+                let inserted = diesel::insert_into(tenants::table).values(row).execute(db);
+                inserted.map(drop).map_err(StoreError::or_taken("name"))
+            })
+            .await
+    }
+
+    /// The tenant of this id.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find(&self, id: TenantId) -> Result<Option<Tenant>, StoreError> {
+        self.0.read(move |db| find(db, id)).await
+    }
+
+    /// A page of the list of tenants.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list(&self, page: PageRequest) -> Result<Page<Tenant>, StoreError> {
+        self.0
+            .read(move |db| {
+                let after = page.after.map(|id| id.as_hyphenated().to_string()).unwrap_or_default();
+                let rows = tenants::table
+                    .filter(tenants::id.gt(after))
+                    .order(tenants::id)
+                    .limit(i64::from(page.limit) + 1)
+                    .select(TenantRow::as_select())
+                    .load(db)?;
+                let found = rows.into_iter().map(TenantRow::into_tenant).collect::<Result<Vec<_>, _>>()?;
+                Ok(Page::cut(found, page.limit, |tenant| tenant.id.uuid()))
+            })
+            .await
+    }
+
+    /// Gives a tenant another name.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when there is no such tenant, [`StoreError::Taken`] when another one has the name.
+    pub async fn rename(&self, id: TenantId, name: Name, now: Timestamp) -> Result<Tenant, StoreError> {
+        self.0
+            .write(move |db| {
+                let row = tenants::table.filter(tenants::id.eq(id.to_string()));
+                let changes = (tenants::name.eq(name.as_str()), tenants::updated_at.eq(now.naive_utc()));
+                diesel::update(row).set(changes).execute(db).map_err(StoreError::or_taken("name"))?;
+                find(db, id)?.ok_or(StoreError::Missing("tenant"))
+            })
+            .await
+    }
+
+    /// Deletes a tenant with all that is its own: its configuration and its keys.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when there is no such tenant.
+    pub async fn delete(&self, id: TenantId) -> Result<(), StoreError> {
+        self.0
+            .write(move |db| {
+                move_authn_epoch(db)?;
+                let row = tenants::table.filter(tenants::id.eq(id.to_string()));
+                if diesel::delete(row).execute(db)? == 0 {
+                    return Err(StoreError::Missing("tenant"));
+                }
+                Ok(())
+            })
+            .await
+    }
+}
+
+fn find(db: &mut Db, id: TenantId) -> Result<Option<Tenant>, StoreError> {
+    let rows = tenants::table.filter(tenants::id.eq(id.to_string()));
+    let row = rows.select(TenantRow::as_select()).first(db).optional()?;
+    row.map(TenantRow::into_tenant).transpose()
+}
+
+/// Holds a tenant's row until the end of the transaction, so that writes about one tenant come one
+/// after the other and the tenant cannot be deleted meanwhile.
+pub(super) fn lock(db: &mut Db, id: TenantId) -> Result<(), StoreError> {
+    let found = match db {
+        Db::Postgres(connection) => {
+            let row = tenants::table.filter(tenants::id.eq(id.to_string())).select(tenants::id);
+            row.for_no_key_update().first::<String>(connection).optional()?
+        }
+        // The transaction is SQLite's only writer.
+        Db::Sqlite(connection) => {
+            tenants::table.filter(tenants::id.eq(id.to_string())).select(tenants::id).first(connection).optional()?
+        }
+    };
+    found.map(drop).ok_or(StoreError::Missing("tenant"))
+}
+
+/// Fails when there is no such tenant.
+pub(super) fn require(db: &mut Db, id: TenantId) -> Result<(), StoreError> {
+    find(db, id)?.map(drop).ok_or(StoreError::Missing("tenant"))
+}
+
+/// Reads an id that this service wrote.
+pub(super) fn stored_id(text: &str) -> Result<TenantId, StoreError> {
+    TenantId::parse("id", text).map_err(|error| StoreError::Damaged(error.to_string()))
+}

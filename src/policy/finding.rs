@@ -1,0 +1,63 @@
+//! What is wrong with a store, and where.
+
+use std::fmt;
+
+/// One thing that is wrong with a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The file, relative to the store's folder.
+    pub file: String,
+    /// Line and column, both from 1, where the finding has a place.
+    pub place: Option<(usize, usize)>,
+    /// What is wrong, in a sentence without capital and full stop.
+    pub message: String,
+}
+
+impl Finding {
+    /// A finding about a whole file.
+    pub fn of_file(file: &str, message: impl fmt::Display) -> Self {
+        Self { file: file.to_owned(), place: None, message: message.to_string() }
+    }
+
+    /// A finding at a byte offset of `text`, the content of `file`.
+    pub fn at(file: &str, text: &str, offset: usize, message: impl fmt::Display) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Self { file: file.to_owned(), place: Some((line, column)), message: message.to_string() }
+    }
+
+    /// A finding of the Cedar engine, at the place that the engine names.
+    pub fn of_engine(file: &str, text: &str, error: &dyn miette::Diagnostic) -> Self {
+        let message = error.help().map_or_else(|| error.to_string(), |help| format!("{error} ({help})"));
+        match error.labels().and_then(|mut labels| labels.next()) {
+            Some(label) => Self::at(file, text, label.offset(), message),
+            None => Self::of_file(file, message),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place {
+            Some((line, column)) => write!(f, "{}:{line}:{column}: {}", self.file, self.message),
+            None => write!(f, "{}: {}", self.file, self.message),
+        }
+    }
+}
+
+/// Everything that is wrong with a store: at least one finding, in the order of files and lines.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Findings {
+    /// The store's name.
+    pub store: String,
+    /// The findings.
+    pub findings: Vec<Finding>,
+}
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the policy store `{}` cannot be used:", self.store)?;
+        self.findings.iter().try_for_each(|finding| write!(f, "\n  {finding}"))
+    }
+}

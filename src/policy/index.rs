@@ -1,0 +1,98 @@
+//! Which policies a request has to be held against, found by their scopes.
+
+use std::collections::HashMap;
+
+use cedar_policy::{ActionConstraint, EntityTypeName, EntityUid, PrincipalConstraint, ResourceConstraint, Schema};
+
+/// For each action of the schema, the policies whose action scope covers it, by the principal that
+/// they name. Positions are those of the snapshot's list of policies.
+#[derive(Debug, Default)]
+pub(super) struct ScopeIndex {
+    by_action: HashMap<EntityUid, ByPrincipal>,
+}
+
+#[derive(Debug, Default)]
+struct ByPrincipal {
+    /// `principal == x` and `principal in x`.
+    named: HashMap<EntityUid, Vec<Entry>>,
+    /// Those that name no principal.
+    any: Vec<Entry>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    position: usize,
+    principal_type: Option<EntityTypeName>,
+    resource_type: Option<EntityTypeName>,
+}
+
+impl ScopeIndex {
+    /// Indexes `policies`, whose positions are their places in the iterator.
+    pub(super) fn build<'a>(policies: impl Iterator<Item = &'a cedar_policy::Policy>, schema: &Schema) -> Self {
+        let mut index = Self::default();
+        let lines = action_lines(schema);
+        for (position, policy) in policies.enumerate() {
+            let (named, principal_type) = match policy.principal_constraint() {
+                PrincipalConstraint::Any => (None, None),
+                PrincipalConstraint::Is(of_type) => (None, Some(of_type)),
+                PrincipalConstraint::Eq(uid) | PrincipalConstraint::In(uid) => (Some(uid), None),
+                PrincipalConstraint::IsIn(of_type, uid) => (Some(uid), Some(of_type)),
+            };
+            let resource_type = match policy.resource_constraint() {
+                ResourceConstraint::Any | ResourceConstraint::In(_) => None,
+                ResourceConstraint::Is(of_type) | ResourceConstraint::IsIn(of_type, _) => Some(of_type),
+                ResourceConstraint::Eq(uid) => Some(uid.type_name().clone()),
+            };
+            let entry = Entry { position, principal_type, resource_type };
+            let constraint = policy.action_constraint();
+            for (action, line) in lines.iter().filter(|(_, line)| covers(&constraint, line)) {
+                debug_assert!(line.contains(action), "an action is in its own line");
+                let slot = index.by_action.entry(action.clone()).or_default();
+                let entries = match &named {
+                    Some(uid) => slot.named.entry(uid.clone()).or_default(),
+                    None => &mut slot.any,
+                };
+                entries.push(entry.clone());
+            }
+        }
+        index
+    }
+
+    /// The positions of the policies whose scope can match, in ascending order.
+    pub(super) fn candidates(
+        &self,
+        principal_line: &[EntityUid],
+        action: &EntityUid,
+        resource_type: &EntityTypeName,
+    ) -> Vec<usize> {
+        let Some(slot) = self.by_action.get(action) else { return Vec::new() };
+        let Some(principal) = principal_line.first() else { return Vec::new() };
+        let named = principal_line.iter().filter_map(|uid| slot.named.get(uid)).flatten();
+        let mut found: Vec<usize> = named
+            .chain(&slot.any)
+            .filter(|entry| entry.principal_type.as_ref().is_none_or(|of_type| of_type == principal.type_name()))
+            .filter(|entry| entry.resource_type.as_ref().is_none_or(|of_type| of_type == resource_type))
+            .map(|entry| entry.position)
+            .collect();
+        found.sort_unstable();
+        found
+    }
+}
+
+/// Every action with itself and the groups that it is in.
+fn action_lines(schema: &Schema) -> Vec<(EntityUid, Vec<EntityUid>)> {
+    let entities = schema.action_entities().unwrap_or_default();
+    let line = |action: &EntityUid| {
+        let groups = entities.ancestors(action).into_iter().flatten().cloned();
+        std::iter::once(action.clone()).chain(groups).collect()
+    };
+    schema.actions().map(|action| (action.clone(), line(action))).collect()
+}
+
+fn covers(constraint: &ActionConstraint, line: &[EntityUid]) -> bool {
+    match constraint {
+        ActionConstraint::Any => true,
+        ActionConstraint::Eq(uid) => line.first() == Some(uid),
+        ActionConstraint::In(uids) => uids.iter().any(|uid| line.contains(uid)),
+    }
+}
