@@ -3,8 +3,14 @@
 //! Every request is turned into a Cedar request, decided by a policy store, and the annotations of
 //! the determining policies travel back to the caller. `ARCHITECTURE.md` tells how.
 
+pub mod app;
+pub mod authn;
+pub mod cli;
+pub mod config;
 pub mod decision;
 pub mod domain;
+pub mod http;
 pub mod mapping;
 pub mod persistence;
 pub mod policy;
+pub mod server;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `gatewood`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gatewood::cli::main()
+}

@@ -10,6 +10,12 @@ use super::Timestamp;
 #[derive(Clone)]
 pub struct Entropy(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
 
+impl std::fmt::Debug for Entropy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Entropy")
+    }
+}
+
 impl Entropy {
     /// The operating system's generator.
     ///

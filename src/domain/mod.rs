@@ -21,7 +21,7 @@ pub mod tenant;
 
 pub use api_key::{ApiKey, KeyDigest, KeyMaterial, KeyScope, StoredCredential};
 pub use call::{Call, RequestFacts};
-pub use caller::Caller;
+pub use caller::{Caller, KeyHolder};
 pub use clock::{Clock, Timestamp};
 pub use database_url::DatabaseUrl;
 pub use entropy::Entropy;

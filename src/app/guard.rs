@@ -1,0 +1,95 @@
+//! The guard of the control plane, and the permits that only it makes.
+
+use std::sync::Arc;
+
+use super::{AppError, Command, Decided, Denied};
+use crate::decision::{Decision, Denial, decide};
+use crate::domain::{Call, Caller, Entropy, InstanceId};
+use crate::mapping::{MappingError, map};
+use crate::policy::Snapshot;
+
+/// Leave to do one thing: the proof that the policies were asked, and what they were asked about.
+#[derive(Debug)]
+pub struct Permit<C> {
+    command: C,
+    caller: Caller,
+    decided: Decided,
+}
+
+impl<C> Permit<C> {
+    /// What is permitted.
+    #[must_use]
+    pub const fn command(&self) -> &C {
+        &self.command
+    }
+
+    /// Who it is permitted to.
+    #[must_use]
+    pub const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The decision.
+    #[must_use]
+    pub const fn decided(&self) -> &Decided {
+        &self.decided
+    }
+
+    /// Takes the command out, to carry it out.
+    pub(super) fn into_command(self) -> C {
+        self.command
+    }
+}
+
+/// Decides about every call to Gatewood itself.
+#[derive(Debug)]
+pub struct Guard {
+    snapshot: Arc<Snapshot>,
+    instance: InstanceId,
+    entropy: Entropy,
+}
+
+impl Guard {
+    /// A guard that decides by this version of the policies.
+    #[must_use]
+    pub const fn new(snapshot: Arc<Snapshot>, instance: InstanceId, entropy: Entropy) -> Self {
+        Self { snapshot, instance, entropy }
+    }
+
+    /// The policies that it decides by.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Decides whether the call may do what the command says.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; [`AppError::Internal`], when the call does not fit the schema: what
+    /// cannot be decided is not done.
+    pub fn authorize<C: Command>(&self, call: &Call, command: C) -> Result<Permit<C>, AppError> {
+        let decision = self.decide(call, &command).map_err(|error| AppError::Internal(error.to_string()))?;
+        for failure in &decision.failures {
+            tracing::error!(policy.id = failure.policy, decision.id = %decision.id, error = failure.message, "a policy cannot be evaluated");
+        }
+        let decided = Decided {
+            id: decision.id,
+            revision: decision.snapshot.revision().as_str().to_owned(),
+            notices: decision.notices(&call.languages),
+        };
+        if decision.allowed {
+            return Ok(Permit { command, caller: call.caller.clone(), decided });
+        }
+        let denial = Denial::of(&decision, call.caller.is_anonymous(), &call.languages);
+        Err(AppError::Denied(Box::new(Denied { denial, decided })))
+    }
+
+    /// Maps and evaluates.
+    ///
+    /// # Errors
+    /// When the call does not fit the schema.
+    pub fn decide<C: Command>(&self, call: &Call, command: &C) -> Result<Decision, MappingError> {
+        let mapped = map(&self.snapshot, &self.instance, call, command.question())?;
+        Ok(decide(&self.snapshot, &mapped, self.entropy.uuid_at(call.at)))
+    }
+}

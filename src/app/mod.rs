@@ -1,0 +1,63 @@
+//! The use cases, and the guard in front of them.
+//!
+//! A use case is a method of [`App`] that takes a [`Permit`] for its command. The guard is the only
+//! place that makes permits, so a use case that was not decided upon cannot be called.
+
+pub mod api_keys;
+mod command;
+mod error;
+mod guard;
+pub mod oidc_config;
+pub mod service;
+pub mod tenants;
+
+use std::sync::Arc;
+
+pub use command::{Command, Gathered};
+pub use error::{AppError, Decided, Denied};
+pub use guard::{Guard, Permit};
+
+use crate::authn::Authenticator;
+use crate::domain::{Call, Clock, Entropy};
+use crate::persistence::{ApiKeys, OidcConfigs, Tenants};
+
+/// Everything that the use cases need.
+pub struct App {
+    /// Who may do what.
+    pub guard: Guard,
+    /// Who is asking.
+    pub authenticator: Arc<Authenticator>,
+    /// The repositories.
+    pub repositories: Repositories,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where ids and keys are drawn from.
+    pub entropy: Entropy,
+}
+
+/// The repositories.
+#[derive(Clone)]
+pub struct Repositories {
+    /// Tenants.
+    pub tenants: Tenants,
+    /// Their OIDC configurations.
+    pub oidc_configs: OidcConfigs,
+    /// API keys.
+    pub api_keys: ApiKeys,
+}
+
+impl App {
+    /// Asks the guard for a permit.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`], or whatever kept the guard from deciding.
+    pub async fn permit<C: Command>(&self, call: &Call, command: C) -> Result<Permit<C>, AppError> {
+        // What a policy needs to know of stored things is looked up for callers that are known; a
+        // stranger must not make the service work, and is denied by its being a stranger.
+        let command = match call.caller.is_anonymous() {
+            true => command,
+            false => command.gather(self, call.at).await?,
+        };
+        self.guard.authorize(call, command)
+    }
+}

@@ -1,0 +1,153 @@
+//! Tenants' OIDC configurations.
+
+use super::{App, AppError, Command, Permit};
+use crate::domain::{OidcConfig, OidcConfigDraft, Precondition, TenantId};
+use crate::mapping::{Attribute, Resource};
+use crate::policy::ActionUse;
+
+/// The resource type of every command here.
+const RESOURCES: &[&str] = &["OidcConfig"];
+
+/// Read a tenant's configuration.
+#[derive(Debug, Clone)]
+pub struct ReadOidcConfig {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which version the reader has already.
+    pub precondition: Precondition,
+}
+
+impl Command for ReadOidcConfig {
+    const ACTION: ActionUse =
+        ActionUse { name: "ReadOidcConfig", group: Some("read"), resources: RESOURCES, context: "" };
+
+    fn resource(&self) -> Resource {
+        Resource::OidcConfig(self.tenant)
+    }
+
+    fn example() -> Self {
+        Self { tenant: TenantId::new(uuid::Uuid::nil()), precondition: Precondition::default() }
+    }
+}
+
+/// Store a tenant's configuration, or put another in its place.
+#[derive(Debug, Clone)]
+pub struct UpsertOidcConfig {
+    /// Whose.
+    pub tenant: TenantId,
+    /// The configuration.
+    pub draft: OidcConfigDraft,
+    /// Which version it is meant to replace.
+    pub precondition: Precondition,
+}
+
+impl Command for UpsertOidcConfig {
+    const ACTION: ActionUse = ActionUse {
+        name: "UpsertOidcConfig",
+        group: Some("administer"),
+        resources: RESOURCES,
+        context: "input: { issuer: Issuer, client_id: String, scopes: Set<String> }",
+    };
+
+    fn resource(&self) -> Resource {
+        Resource::OidcConfig(self.tenant)
+    }
+
+    fn context(&self) -> Vec<(&'static str, Attribute)> {
+        let text = |text: &str| Attribute::Text(text.to_owned());
+        let issuer = &self.draft.issuer;
+        let mut parts = vec![
+            ("url", text(issuer.as_sent())),
+            ("scheme", text(issuer.scheme())),
+            ("host", text(issuer.host())),
+            ("path", text(issuer.path())),
+        ];
+        parts.extend(issuer.port().map(|port| ("port", Attribute::Long(port.into()))));
+        let input = vec![
+            ("issuer", Attribute::Record(parts)),
+            ("client_id", text(&self.draft.client_id)),
+            ("scopes", Attribute::Texts(self.draft.scopes.clone())),
+        ];
+        vec![("input", Attribute::Record(input))]
+    }
+
+    #[expect(clippy::expect_used, reason = "the example is a literal, and the check at start runs in every test")]
+    fn example() -> Self {
+        let draft = OidcConfigDraft::parse("https://login.example:8443/", "client", "secret".to_owned(), None);
+        Self {
+            tenant: TenantId::new(uuid::Uuid::nil()),
+            draft: draft.expect("a valid example"),
+            precondition: Precondition::default(),
+        }
+    }
+}
+
+/// Delete a tenant's configuration.
+#[derive(Debug, Clone)]
+pub struct DeleteOidcConfig {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which version is meant.
+    pub precondition: Precondition,
+}
+
+impl Command for DeleteOidcConfig {
+    const ACTION: ActionUse =
+        ActionUse { name: "DeleteOidcConfig", group: Some("administer"), resources: RESOURCES, context: "" };
+
+    fn resource(&self) -> Resource {
+        Resource::OidcConfig(self.tenant)
+    }
+
+    fn example() -> Self {
+        Self { tenant: TenantId::new(uuid::Uuid::nil()), precondition: Precondition::default() }
+    }
+}
+
+/// What a reader gets.
+#[derive(Debug)]
+pub enum Found {
+    /// The configuration.
+    Config(OidcConfig),
+    /// The reader has this version already.
+    NotModified(OidcConfig),
+}
+
+impl App {
+    /// Reads a tenant's configuration; its secret is not in it.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] when there is none, [`AppError::PreconditionFailed`] when the version is another one.
+    pub async fn read_oidc_config(&self, permit: Permit<ReadOidcConfig>) -> Result<Found, AppError> {
+        let ReadOidcConfig { tenant, precondition } = permit.into_command();
+        let found = self.repositories.oidc_configs.find(tenant).await?;
+        let config = found.ok_or(AppError::NotFound("OIDC configuration"))?;
+        let etag = config.etag();
+        if precondition.holds(Some(&etag)) {
+            return Ok(Found::Config(config));
+        }
+        if precondition.none_match_fails(Some(&etag)) && precondition.if_match.is_none() {
+            return Ok(Found::NotModified(config));
+        }
+        Err(AppError::PreconditionFailed)
+    }
+
+    /// Stores a tenant's configuration.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] when there is no such tenant, [`AppError::PreconditionFailed`] when
+    /// what is stored is another version.
+    pub async fn upsert_oidc_config(&self, permit: Permit<UpsertOidcConfig>) -> Result<OidcConfig, AppError> {
+        let UpsertOidcConfig { tenant, draft, precondition } = permit.into_command();
+        Ok(self.repositories.oidc_configs.upsert(tenant, draft, precondition, self.clock.now()).await?)
+    }
+
+    /// Deletes a tenant's configuration.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] when there is none, [`AppError::PreconditionFailed`] when it is another version.
+    pub async fn delete_oidc_config(&self, permit: Permit<DeleteOidcConfig>) -> Result<(), AppError> {
+        let DeleteOidcConfig { tenant, precondition } = permit.into_command();
+        Ok(self.repositories.oidc_configs.delete(tenant, precondition).await?)
+    }
+}

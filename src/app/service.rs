@@ -1,0 +1,106 @@
+//! What the service says about itself and about the caller, and calls that were not understood.
+
+use super::{App, Command, Permit};
+use crate::domain::Caller;
+use crate::mapping::{Attribute, Resource, principal_text};
+use crate::policy::ActionUse;
+
+/// A command without parts, about the instance.
+macro_rules! about_the_instance {
+    ($(#[$doc:meta])* $name:ident, $group:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name;
+
+        impl Command for $name {
+            const ACTION: ActionUse =
+                ActionUse { name: stringify!($name), group: $group, resources: &["Instance"], context: "" };
+
+            fn resource(&self) -> Resource {
+                Resource::Instance
+            }
+
+            fn example() -> Self {
+                Self
+            }
+        }
+    };
+}
+
+about_the_instance! {
+    /// Does the process live?
+    ReadHealth, None
+}
+about_the_instance! {
+    /// Can it decide?
+    ReadReadiness, None
+}
+about_the_instance! {
+    /// What does the API look like?
+    ReadOpenApi, None
+}
+about_the_instance! {
+    /// Who am I to you?
+    WhoAmI, Some("read")
+}
+about_the_instance! {
+    /// Is there anything at this path? There is not.
+    UseUnknownRoute, None
+}
+
+/// A request that could not be read.
+#[derive(Debug, Clone, Copy)]
+pub struct SendMalformed {
+    /// The error code that the sender would be answered.
+    pub problem: &'static str,
+}
+
+impl Command for SendMalformed {
+    const ACTION: ActionUse =
+        ActionUse { name: "SendMalformed", group: None, resources: &["Instance"], context: "problem: String" };
+
+    fn resource(&self) -> Resource {
+        Resource::Instance
+    }
+
+    fn context(&self) -> Vec<(&'static str, Attribute)> {
+        vec![("problem", Attribute::Text(self.problem.to_owned()))]
+    }
+
+    fn example() -> Self {
+        Self { problem: "invalid_input" }
+    }
+}
+
+/// Whether the service can decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// Everything works.
+    Ready,
+    /// It decides, but the database is away.
+    Degraded,
+}
+
+/// A caller, as the service sees it.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Who it is.
+    pub caller: Caller,
+    /// The Cedar principal that it becomes.
+    pub principal: String,
+}
+
+impl App {
+    /// Says whether the service can decide.
+    #[must_use]
+    pub fn readiness(&self, _permit: &Permit<ReadReadiness>) -> Readiness {
+        if self.authenticator.database_answers() { Readiness::Ready } else { Readiness::Degraded }
+    }
+
+    /// Says who the caller is.
+    #[must_use]
+    pub fn whoami(&self, permit: &Permit<WhoAmI>) -> Identity {
+        let caller = permit.caller().clone();
+        Identity { principal: principal_text(&caller), caller }
+    }
+}

@@ -1,0 +1,173 @@
+//! Who holds a credential.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::Presented;
+use super::key_cache::{KeyCache, Known};
+use crate::domain::{ApiKeyId, Caller, Clock, KeyHolder, KeyMaterial, StoredCredential, Timestamp};
+use crate::persistence::{ApiKeys, Instance, StoreError};
+
+/// Why a credential makes no caller.
+#[derive(Debug)]
+pub enum Rejection {
+    /// Malformed, unknown, expired, suspended or revoked. Which of them is nobody's business.
+    Rejected,
+    /// Two different credentials at once.
+    Ambiguous,
+    /// The database did not answer, and nothing is known that could stand in for it.
+    Unavailable(StoreError),
+}
+
+/// How often the database is asked, and how long an answer counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// How often each replica looks whether a right was taken away.
+    pub poll: Duration,
+    /// How long such a look counts. A revocation is in force everywhere within this time.
+    pub fresh_for: Duration,
+    /// How often last-used times are written.
+    pub note_use: Duration,
+}
+
+impl Default for Timing {
+    /// In force within one second on every replica.
+    fn default() -> Self {
+        Self {
+            poll: Duration::from_millis(350),
+            fresh_for: Duration::from_millis(900),
+            note_use: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Authenticates callers.
+pub struct Authenticator {
+    keys: ApiKeys,
+    instance: Instance,
+    clock: Clock,
+    timing: Timing,
+    cache: KeyCache,
+    used: Mutex<HashMap<ApiKeyId, Timestamp>>,
+}
+
+impl Authenticator {
+    /// How many keys are kept in memory: about 6 MiB when all are.
+    const CAPACITY: usize = 10_000;
+
+    /// An authenticator for the keys of this database.
+    #[must_use]
+    pub fn new(keys: ApiKeys, instance: Instance, clock: Clock, timing: Timing) -> Self {
+        let cache = KeyCache::new(Self::CAPACITY, timing.fresh_for);
+        Self { keys, instance, clock, timing, cache, used: Mutex::default() }
+    }
+
+    /// Says who presents this.
+    ///
+    /// # Errors
+    /// [`Rejection`], in the same words for each way in which a credential can be no good.
+    pub async fn authenticate(&self, presented: Presented) -> Result<Caller, Rejection> {
+        match presented {
+            Presented::Nothing => Ok(Caller::Anonymous),
+            Presented::Malformed => Err(Rejection::Rejected),
+            Presented::Ambiguous => Err(Rejection::Ambiguous),
+            Presented::ApiKey(key) => self.key_holder(&key).await.map(Caller::ApiKey),
+        }
+    }
+
+    async fn key_holder(&self, key: &KeyMaterial) -> Result<Arc<KeyHolder>, Rejection> {
+        let known = match self.cache.get(key.id()) {
+            Some(known) => known,
+            None => self.look_up(key.id()).await?,
+        };
+        let now = self.clock.now();
+        if !known.credential.admits(&key.digest(), now) {
+            return Err(Rejection::Rejected);
+        }
+        self.note_use(&known, now);
+        Ok(Arc::clone(&known.holder))
+    }
+
+    async fn look_up(&self, id: ApiKeyId) -> Result<Arc<Known>, Rejection> {
+        let asked_at = self.cache.generation();
+        let found = self.keys.credential(id).await.map_err(Rejection::Unavailable)?;
+        let credential = found.ok_or(Rejection::Rejected)?;
+        let holder = Arc::new(holder_of(&credential));
+        Ok(self.cache.put(credential, holder, asked_at))
+    }
+
+    /// Forgets what is cached: a right was taken away on this replica.
+    pub fn forget(&self) {
+        self.cache.forget();
+    }
+
+    /// Whether the database answered lately.
+    #[must_use]
+    pub fn database_answers(&self) -> bool {
+        self.cache.is_fresh()
+    }
+
+    fn note_use(&self, known: &Known, now: Timestamp) {
+        let minute = now.timestamp().div_euclid(60);
+        if known.noted_minute.swap(minute, Ordering::Relaxed) != minute
+            && let Ok(mut used) = self.used.lock()
+        {
+            used.insert(known.holder.id, now);
+        }
+    }
+
+    /// Looks whether a right was taken away somewhere.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn look(&self) -> Result<(), StoreError> {
+        let began = Instant::now();
+        let epoch = self.instance.authn_epoch().await?;
+        self.cache.confirm(began, epoch);
+        Ok(())
+    }
+
+    /// Looks at the database again and again, until it is dropped.
+    pub async fn watch(&self) {
+        let mut was_away = false;
+        let mut last_noted = Instant::now();
+        loop {
+            match self.look().await {
+                Ok(()) => {
+                    if std::mem::take(&mut was_away) {
+                        tracing::info!("the database answers again");
+                    }
+                }
+                Err(error) if !was_away => {
+                    was_away = true;
+                    tracing::warn!(%error, "the database does not answer");
+                }
+                Err(_still_away) => {}
+            }
+            if last_noted.elapsed() >= self.timing.note_use {
+                last_noted = Instant::now();
+                self.write_used().await;
+            }
+            tokio::time::sleep(self.timing.poll).await;
+        }
+    }
+
+    /// Writes the last-used times that are not written yet.
+    pub async fn write_used(&self) {
+        let used = self.used.lock().map(|mut used| std::mem::take(&mut *used)).unwrap_or_default();
+        if used.is_empty() {
+            return;
+        }
+        // A last-used time is a convenience: one that cannot be written is not worth holding anything up.
+        if let Err(error) = self.keys.touch(used.into_iter().collect()).await {
+            tracing::debug!(%error, "last-used times were not written");
+        }
+    }
+}
+
+fn holder_of(credential: &StoredCredential) -> KeyHolder {
+    let key = &credential.key;
+    KeyHolder { id: key.id, name: key.name.clone(), scope: key.scope, roles: key.roles.closure() }
+}

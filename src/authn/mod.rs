@@ -1,0 +1,8 @@
+//! Presented credentials into a [`Caller`](crate::domain::Caller).
+
+mod authenticator;
+mod key_cache;
+mod presented;
+
+pub use authenticator::{Authenticator, Rejection, Timing};
+pub use presented::Presented;

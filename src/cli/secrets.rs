@@ -1,0 +1,50 @@
+//! `gatewood secrets`
+
+use std::sync::Arc;
+
+use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::flags::ConfigFlags;
+use super::{Outcome, block_on, complain, print};
+use crate::domain::Entropy;
+use crate::persistence::{Database, PoolSettings, count_rows, reseal};
+use crate::server::key_ring;
+
+#[derive(Subcommand)]
+pub(super) enum SecretsCommand {
+    /// Seal every stored secret anew under the primary encryption key. A server may run meanwhile,
+    /// if it has that key.
+    Reseal(ConfigFlags),
+}
+
+pub(super) fn run(command: &SecretsCommand) -> Outcome {
+    let SecretsCommand::Reseal(flags) = command;
+    let config = flags.config()?;
+    block_on(async {
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        Database::migrate(&config.database_url).map_err(|error| text(&error))?;
+        let pool = PoolSettings { connections: 1, wait: config.database.wait };
+        let database = Database::connect(&config.database_url, pool).map_err(|error| text(&error))?;
+        let entropy = Entropy::system();
+        let keys = Arc::new(key_ring(&config, &database, &entropy).await.map_err(|error| text(&error))?);
+        let bar = ProgressBar::new(count_rows(&database).await.map_err(|error| text(&error))?);
+        if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} secrets, {eta} to go") {
+            bar.set_style(style);
+        }
+        let done = reseal(&database, &keys, &entropy, |rows| bar.inc(rows)).await.map_err(|error| text(&error))?;
+        bar.finish_and_clear();
+        print(&format!(
+            "sealed {} anew under `{}`, {} were under it already\n",
+            done.moved,
+            keys.primary(),
+            done.current
+        ));
+        done.failed.iter().for_each(|failure| complain(failure));
+        if done.failed.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{} could not be opened and are as they were", done.failed.len()))
+        }
+    })
+}

@@ -1,0 +1,34 @@
+//! `gatewood serve`
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::flags::ConfigFlags;
+use super::{Outcome, block_on, logging};
+use crate::server::{Ambient, Server};
+
+pub(super) fn run(flags: &ConfigFlags) -> Outcome {
+    let config = flags.config()?;
+    logging::start(&config.log);
+    block_on(async {
+        let server = Server::build(&config, Ambient::system()).await.map_err(|error| error.to_string())?;
+        if let Some(key) = &server.first_key {
+            key.deliver().map_err(|error| format!("{error}; `gatewood keys create --root` makes another root key"))?;
+        }
+        server.announce();
+        let stop = stop_signal()?;
+        server.run_until_stopped(stop).await.map_err(|error| error.to_string())
+    })
+}
+
+/// Done when the process is asked to stop; the second time it is asked, it ends at once.
+fn stop_signal() -> Result<impl Future<Output = ()>, String> {
+    let listen = |kind| signal(kind).map_err(|error| format!("cannot listen to signals: {error}"));
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tokio::spawn(async move {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            std::process::exit(1);
+        });
+    })
+}

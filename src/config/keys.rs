@@ -1,0 +1,135 @@
+//! Every key there is.
+
+/// One key of the configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Its name in the file, with a dot where it stands in a table.
+    pub name: &'static str,
+    /// Whether there is a flag, `--` and the name with hyphens.
+    pub flag: bool,
+    /// What holds when nobody says anything; `None`: nothing does.
+    pub default: Option<&'static str>,
+    /// Whether its value must not be shown.
+    pub secret: bool,
+    /// What is accepted, for error texts.
+    pub accepts: &'static str,
+    /// What it is for.
+    pub doc: &'static str,
+}
+
+impl Key {
+    /// Its environment variable: `GATEWOOD_` and the name in capitals, with `_` for the dot.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("GATEWOOD_{}", self.name.replace('.', "_").to_uppercase())
+    }
+
+    /// The key of this name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| key.name == name)
+    }
+}
+
+const fn key(name: &'static str, default: Option<&'static str>, accepts: &'static str, doc: &'static str) -> Key {
+    Key { name, flag: false, default, secret: false, accepts, doc }
+}
+
+const fn flag(key: Key) -> Key {
+    Key { flag: true, ..key }
+}
+
+const fn secret(key: Key) -> Key {
+    Key { secret: true, ..key }
+}
+
+const ADDRESS: &str = "an address and a port, like 127.0.0.1:8080 or [::1]:8080";
+const ENCRYPTION_KEY: &str = "the standard base64 of 32 bytes, or id:base64[,id:base64...] with the primary key first";
+const DURATION: &str = "a duration, like 500ms, 10s or 2m";
+
+/// Every key, in the order in which they are documented.
+pub const KEYS: &[Key] = &[
+    flag(key(
+        "listen",
+        Some("127.0.0.1:8080"),
+        ADDRESS,
+        "Where HTTP is served. Anything but a loopback address is logged as a warning while TLS is off.",
+    )),
+    flag(key("grpc_listen", Some("127.0.0.1:8081"), ADDRESS, "Where gRPC is served. Accepted, and not used yet.")),
+    flag(key(
+        "database_url",
+        Some("sqlite://gatewood.db"),
+        crate::domain::DatabaseUrl::ACCEPTED,
+        "Where the data is kept. An SQLite file is made when it is not there.",
+    )),
+    flag(key(
+        "policies",
+        None,
+        "a folder that exists",
+        "The folder of policy stores; the control plane's is its subfolder `gatewood`. When nobody says, `./policies` if it exists, else the policies that the binary was built with.",
+    )),
+    flag(key(
+        "schema",
+        None,
+        "a file that exists",
+        "The control plane's schema. When nobody says, `./schema.cedarschema` if `./policies/gatewood` is used too, else the schema that the binary was built with.",
+    )),
+    flag(key(
+        "control_policies",
+        Some("auto"),
+        "auto or embedded",
+        "`auto` takes the control plane's policies from the folder where it has some, and refuses to fall back to the embedded ones on a database that was last used with a folder. `embedded` takes the embedded ones, whatever was used before.",
+    )),
+    secret(key(
+        "root_api_key",
+        None,
+        "a key that `gatewood keys generate` printed",
+        "A root key that is to exist. It is added when it is not there; once revoked, it stays revoked.",
+    )),
+    key("root_api_key_file", None, "a file that exists", "The same, in a file."),
+    secret(key(
+        "encryption_key",
+        None,
+        ENCRYPTION_KEY,
+        "The keys that seal stored secrets: the first seals, all of them open. Needed on PostgreSQL; on SQLite one is made beside the database when there is none.",
+    )),
+    key("encryption_key_file", None, "a file that exists", "The same, in a file."),
+    key(
+        "database.connections",
+        Some("8"),
+        "a number from 1 to 500",
+        "How many connections to PostgreSQL; on SQLite, how many readers beside the one writer.",
+    ),
+    key("database.wait", Some("2s"), DURATION, "How long a request waits for the database before it is answered 503."),
+    key(
+        "server.workers",
+        Some("0"),
+        "a number from 0 to 256",
+        "How many threads serve HTTP; 0: as many as there are processors.",
+    ),
+    key(
+        "server.body_timeout",
+        Some("10s"),
+        DURATION,
+        "How long a request's body may take to arrive before it is answered 408.",
+    ),
+    key(
+        "server.drain_timeout",
+        Some("20s"),
+        DURATION,
+        "How long accepted requests may take to finish after SIGTERM or SIGINT.",
+    ),
+    key(
+        "server.trusted_proxies",
+        Some(""),
+        "a list of networks, like 10.0.0.0/8, 192.0.2.7/32",
+        "Whose `X-Forwarded-For` counts: `request.ip` is then the right-most hop that is none of them.",
+    ),
+    key("log.format", Some("auto"), "auto, human or json", "`auto`: for people on a terminal, JSON otherwise."),
+    key(
+        "log.level",
+        Some("info"),
+        "error, warn, info, debug or trace, or a filter like info,gatewood=debug",
+        "Which log lines there are.",
+    ),
+];

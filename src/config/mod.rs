@@ -1,0 +1,105 @@
+//! Configuration: flags over environment over file over defaults, into one validated [`Config`].
+//!
+//! Every key stands once, in [`keys`], with its documentation; flags, environment variables, the
+//! file, `gatewood config` and `docs/configuration.md` all come from there.
+
+pub mod keys;
+mod layers;
+mod read;
+mod show;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+
+pub use layers::{Layers, Origin};
+pub use show::{document, show};
+
+use crate::domain::DatabaseUrl;
+
+/// A configuration in which every value is valid.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where HTTP is served.
+    pub listen: SocketAddr,
+    /// Where gRPC is served.
+    pub grpc_listen: SocketAddr,
+    /// Where the data is kept.
+    pub database_url: DatabaseUrl,
+    /// The folder of policy stores.
+    pub policies: Option<PathBuf>,
+    /// The control plane's schema.
+    pub schema: Option<PathBuf>,
+    /// Which control-plane policies may be used.
+    pub control_policies: ControlPolicyChoice,
+    /// A root key that is to exist.
+    pub root_api_key: Option<SecretString>,
+    /// The keys that seal secrets.
+    pub encryption_key: Option<SecretString>,
+    /// `[database]`
+    pub database: DatabaseConfig,
+    /// `[server]`
+    pub server: ServerConfig,
+    /// `[log]`
+    pub log: LogConfig,
+}
+
+/// Which control-plane policies may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ControlPolicyChoice {
+    /// Those of the folder where there are some, else the embedded ones; but never the embedded ones
+    /// on a database that was last used with a folder.
+    Auto,
+    /// The embedded ones, whatever was used before.
+    Embedded,
+}
+
+/// `[database]`
+#[derive(Debug, Clone)]
+pub struct DatabaseConfig {
+    /// How many connections.
+    pub connections: u32,
+    /// How long a request waits for one.
+    pub wait: Duration,
+}
+
+/// `[server]`
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// How many threads serve HTTP.
+    pub workers: usize,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+    /// How long accepted requests may take to finish after a signal to stop.
+    pub drain_timeout: Duration,
+    /// Whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// `[log]`
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// How lines look.
+    pub format: LogFormat,
+    /// Which lines there are.
+    pub level: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(pub(crate) String);

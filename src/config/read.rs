@@ -1,0 +1,136 @@
+//! Texts into values.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+
+use super::keys::Key;
+use super::{
+    Config, ConfigError, ControlPolicyChoice, DatabaseConfig, Layers, LogConfig, LogFormat, Origin, ServerConfig,
+};
+use crate::domain::DatabaseUrl;
+use crate::domain::invalid::quoted;
+
+impl Config {
+    /// Reads and checks every value.
+    ///
+    /// # Errors
+    /// The first value that is not accepted: its key, who said it, and what is accepted. A secret is not repeated.
+    pub fn read(layers: &Layers) -> Result<Self, ConfigError> {
+        let reader = Reader(layers);
+        Ok(Self {
+            listen: reader.parsed("listen")?,
+            grpc_listen: reader.parsed("grpc_listen")?,
+            database_url: reader.value("database_url", |text| DatabaseUrl::parse("database_url", text).ok())?,
+            policies: reader.optional("policies", |text| existing(text, Path::is_dir))?,
+            schema: reader.optional("schema", |text| existing(text, Path::is_file))?,
+            control_policies: reader.value("control_policies", |text| match text {
+                "auto" => Some(ControlPolicyChoice::Auto),
+                "embedded" => Some(ControlPolicyChoice::Embedded),
+                _ => None,
+            })?,
+            root_api_key: reader.secret("root_api_key", "root_api_key_file")?,
+            encryption_key: reader.secret("encryption_key", "encryption_key_file")?,
+            database: DatabaseConfig {
+                connections: reader.number("database.connections", 1, 500)?,
+                wait: reader.duration("database.wait")?,
+            },
+            server: ServerConfig {
+                workers: match reader.number("server.workers", 0, 256)? {
+                    0 => std::thread::available_parallelism().map_or(1, usize::from),
+                    workers => usize::try_from(workers).unwrap_or(1),
+                },
+                body_timeout: reader.duration("server.body_timeout")?,
+                drain_timeout: reader.duration("server.drain_timeout")?,
+                trusted_proxies: reader.value("server.trusted_proxies", networks)?,
+            },
+            log: LogConfig {
+                format: reader.value("log.format", |text| match text {
+                    "auto" => Some(LogFormat::Auto),
+                    "human" => Some(LogFormat::Human),
+                    "json" => Some(LogFormat::Json),
+                    _ => None,
+                })?,
+                level: reader.value("log.level", |text| {
+                    let filter = text.parse::<tracing_subscriber::filter::Targets>();
+                    (!text.is_empty() && filter.is_ok()).then(|| text.to_owned())
+                })?,
+            },
+        })
+    }
+}
+
+struct Reader<'a>(&'a Layers);
+
+impl Reader<'_> {
+    fn optional<T>(&self, name: &str, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, ConfigError> {
+        let Some((text, origin)) = self.0.0.get(name) else { return Ok(None) };
+        read(text).map(Some).ok_or_else(|| refused(name, text, origin))
+    }
+
+    fn value<T>(&self, name: &str, read: impl Fn(&str) -> Option<T>) -> Result<T, ConfigError> {
+        self.optional(name, read)?.ok_or_else(|| ConfigError(format!("`{name}` is missing")))
+    }
+
+    fn parsed<T: FromStr>(&self, name: &str) -> Result<T, ConfigError> {
+        self.value(name, |text| text.parse().ok())
+    }
+
+    fn number(&self, name: &str, least: u32, most: u32) -> Result<u32, ConfigError> {
+        self.value(name, |text| text.parse().ok().filter(|number| (least..=most).contains(number)))
+    }
+
+    fn duration(&self, name: &str) -> Result<Duration, ConfigError> {
+        self.value(name, |text| humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero()))
+    }
+
+    /// A secret that is said itself or stands in a file, but not both.
+    fn secret(&self, name: &str, file: &str) -> Result<Option<SecretString>, ConfigError> {
+        match (self.0.0.get(name), self.0.0.get(file)) {
+            (Some((_, one)), Some((_, other))) => {
+                Err(ConfigError(format!("both `{name}` ({one}) and `{file}` ({other}) are set; set one")))
+            }
+            (Some((text, origin)), None) if text.trim().is_empty() => Err(refused(name, text, origin)),
+            (Some((text, _)), None) => Ok(Some(text.trim().to_owned().into())),
+            (None, Some((path, origin))) => {
+                let text = fs::read_to_string(path).map_err(|error| {
+                    ConfigError(format!(
+                        "`{file}` (from {origin}) names {}, which cannot be read: {error}",
+                        quoted(path)
+                    ))
+                })?;
+                if text.trim().is_empty() {
+                    return Err(ConfigError(format!(
+                        "`{file}` (from {origin}) names {}, which is empty",
+                        quoted(path)
+                    )));
+                }
+                Ok(Some(text.trim().to_owned().into()))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+fn refused(name: &str, text: &str, origin: &Origin) -> ConfigError {
+    let key = Key::find(name);
+    let accepts = key.map_or("another value", |key| key.accepts);
+    // A database URL may have a password in it.
+    let hidden = name == "database_url" || key.is_none_or(|key| key.secret);
+    let value = if hidden { "not accepted".to_owned() } else { quoted(text) };
+    ConfigError(format!("`{name}` (from {origin}) is {value}; accepted is {accepts}"))
+}
+
+fn existing(text: &str, exists: fn(&Path) -> bool) -> Option<PathBuf> {
+    Some(PathBuf::from(text)).filter(|path| exists(path))
+}
+
+fn networks(text: &str) -> Option<Vec<IpNet>> {
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    items.map(|item| item.parse::<IpNet>().ok().or_else(|| item.parse::<IpAddr>().ok().map(IpNet::from))).collect()
+}

@@ -1,0 +1,64 @@
+//! HTTP: decode, call `app`, encode.
+//!
+//! [`routes`] is the table of what there is. A route is registered with a handler that takes a
+//! [`Permitted`] command, so what it may do is decided before it runs.
+
+mod api_keys;
+mod body;
+mod conditions;
+mod decode;
+mod fallback;
+mod observe;
+mod oidc_config;
+mod openapi;
+mod peer;
+mod problem;
+mod query;
+mod reply;
+mod route;
+mod routes;
+mod service;
+mod tenants;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web;
+use ipnet::IpNet;
+
+pub use decode::{Decode, Parts, Permitted, TenantHeader};
+pub use observe::observe;
+pub use openapi::document as openapi_document;
+pub use problem::Problem;
+pub use route::{Route, Routes};
+pub use routes::routes;
+
+use crate::app::App;
+
+/// What the endpoints need besides what a request brings.
+pub struct HttpState {
+    /// The use cases.
+    pub app: Arc<App>,
+    /// Limits and trust.
+    pub settings: HttpSettings,
+}
+
+/// Limits and trust of the HTTP server.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// How many bytes a body may have.
+    pub body_limit: usize,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+    /// Whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// Registers the routes, and what answers where there is none.
+pub fn configure<'a>(state: web::Data<HttpState>, routes: &'a Routes) -> impl FnOnce(&mut web::ServiceConfig) + 'a {
+    move |config| {
+        config.app_data(state);
+        routes.register(config);
+        config.default_service(web::to(fallback::unknown_path));
+    }
+}

@@ -1,0 +1,81 @@
+//! What the headers and the connection say about the client.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderName, USER_AGENT};
+use ipnet::IpNet;
+
+/// The client's address: the peer's, or, when that is a trusted proxy, the right-most hop of
+/// `X-Forwarded-For` that is none. Anybody can write anything into that header, so only what a
+/// trusted proxy has added counts; what cannot be read ends the search.
+pub(super) fn address(request: &HttpRequest, trusted: &[IpNet]) -> IpAddr {
+    const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(&address.to_canonical()));
+    let mut address = peer.to_canonical();
+    let values: Vec<&str> = request.headers().get_all(FORWARDED_FOR).filter_map(|value| value.to_str().ok()).collect();
+    let mut hops = values.iter().rev().flat_map(|value| value.rsplit(',')).map(str::trim);
+    while is_trusted(&address) {
+        match hops.next().map(str::parse::<IpAddr>) {
+            Some(Ok(hop)) => address = hop.to_canonical(),
+            Some(Err(_)) | None => break,
+        }
+    }
+    address
+}
+
+/// What the client calls itself, cut to a sensible length.
+pub(super) fn user_agent(headers: &HeaderMap) -> Option<String> {
+    const LONGEST: usize = 256;
+    let agent = headers.get(USER_AGENT)?.to_str().ok()?;
+    Some(agent.chars().take(LONGEST).collect())
+}
+
+/// The languages of `Accept-Language`, best first (RFC 9110, section 12.5.4).
+pub(super) fn languages(headers: &HeaderMap) -> Vec<String> {
+    const MOST: usize = 10;
+    let Some(header) = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()) else { return Vec::new() };
+    let mut ranked: Vec<(f32, &str)> = header
+        .split(',')
+        .take(MOST)
+        .filter_map(|range| {
+            let (tag, parameters) = range.split_once(';').unwrap_or((range, ""));
+            let weight = parameters.trim().strip_prefix("q=").map_or(Some(1.0), |q| q.trim().parse().ok())?;
+            (weight > 0.0 && tag.trim() != "*").then(|| (weight, tag.trim()))
+        })
+        .collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+    ranked.into_iter().map(|(_, tag)| tag.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn seen(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
+        let request = TestRequest::default().peer_addr(format!("{peer}:1").parse().unwrap());
+        let request =
+            forwarded.iter().fold(request, |request, value| request.append_header(("X-Forwarded-For", *value)));
+        let trusted: Vec<IpNet> = trusted.iter().map(|net| net.parse().unwrap()).collect();
+        address(&request.to_http_request(), &trusted).to_string()
+    }
+
+    #[test]
+    fn a_forwarded_address_counts_only_from_a_trusted_proxy_and_from_the_right() {
+        assert_eq!(seen("203.0.113.9", &["10.9.9.9"], &[]), "203.0.113.9");
+        assert_eq!(seen("10.0.0.1", &["198.51.100.7"], &["10.0.0.0/8"]), "198.51.100.7");
+        assert_eq!(seen("10.0.0.1", &["1.1.1.1, 198.51.100.7, 10.0.0.2"], &["10.0.0.0/8"]), "198.51.100.7");
+        assert_eq!(seen("10.0.0.1", &["1.1.1.1", "198.51.100.7"], &["10.0.0.0/8"]), "198.51.100.7");
+        assert_eq!(seen("10.0.0.1", &["1.1.1.1, garbage"], &["10.0.0.0/8"]), "10.0.0.1");
+        assert_eq!(seen("10.0.0.1", &[], &["10.0.0.0/8"]), "10.0.0.1");
+    }
+
+    #[test]
+    fn languages_are_read_in_the_order_of_their_weights() {
+        let request = TestRequest::default().insert_header(("Accept-Language", "fr;q=0.5, de-AT, *;q=0.1, en;q=0"));
+        assert_eq!(languages(request.to_http_request().headers()), ["de-AT", "fr"]);
+    }
+}

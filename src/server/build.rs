@@ -1,0 +1,172 @@
+//! Everything that can fail, before the first request.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use actix_web::dev::Server as HttpServerTask;
+use actix_web::middleware::from_fn;
+use actix_web::{App as HttpApp, HttpServer, web};
+
+use super::FirstKey;
+use super::control_plane::ControlPlane;
+use super::encryption::key_ring;
+use super::root_key;
+use crate::app::{App, Guard, Repositories};
+use crate::authn::{Authenticator, Timing};
+use crate::config::Config;
+use crate::domain::{Clock, Entropy};
+use crate::http::{self, HttpSettings, HttpState, Routes};
+use crate::persistence::{ApiKeys, Database, Instance, OidcConfigs, PoolSettings, StoreError, Tenants};
+use crate::policy::Findings;
+
+/// What a server would otherwise take from its surroundings.
+#[derive(Clone)]
+pub struct Ambient {
+    /// What time it is.
+    pub clock: Clock,
+    /// Where ids, keys and nonces are drawn from.
+    pub entropy: Entropy,
+    /// How often the database is looked at.
+    pub timing: Timing,
+    /// What there is to be served.
+    pub routes: Routes,
+}
+
+impl Ambient {
+    /// The machine's clock and generator, and the routes of the table.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { clock: Clock::system(), entropy: Entropy::system(), timing: Timing::default(), routes: http::routes() }
+    }
+}
+
+/// Why the server does not start: one text for the person who started it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(String);
+
+impl StartError {
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(super) fn file(path: &Path, error: &std::io::Error) -> Self {
+        Self(format!("{}: {error}", path.display()))
+    }
+
+    pub(super) fn no_encryption_key(what: &str) -> Self {
+        Self(format!(
+            "{what}; set GATEWOOD_ENCRYPTION_KEY or GATEWOOD_ENCRYPTION_KEY_FILE (`openssl rand -base64 32` makes a key)"
+        ))
+    }
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<Findings> for StartError {
+    fn from(findings: Findings) -> Self {
+        Self(findings.to_string())
+    }
+}
+
+/// A server that has bound its ports and opened its database.
+pub struct Server {
+    pub(super) http: HttpServerTask,
+    pub(super) authenticator: Arc<Authenticator>,
+    pub(super) drain_timeout: std::time::Duration,
+    address: SocketAddr,
+    revision: String,
+    place: String,
+    /// The root key, when it was made just now.
+    pub first_key: Option<FirstKey>,
+}
+
+impl Server {
+    /// The largest body of a request: 64 KiB.
+    const BODY_LIMIT: usize = 64 * 1024;
+
+    /// Opens, checks and binds everything.
+    ///
+    /// # Errors
+    /// Whatever would keep the server from doing its work.
+    pub async fn build(config: &Config, ambient: Ambient) -> Result<Self, StartError> {
+        let Ambient { clock, entropy, timing, routes } = ambient;
+        let plane = ControlPlane::load(config, &routes)?;
+        Database::migrate(&config.database_url)?;
+        let pool = PoolSettings { connections: config.database.connections, wait: config.database.wait };
+        let database = Database::connect(&config.database_url, pool)?;
+        let instance = Instance::new(database.clone());
+        let row = instance.find_or_create(entropy.clone(), clock.now(), plane.origin).await?;
+        plane.check_against(&row, config, &instance).await?;
+        let ring = key_ring(config, &database, &entropy).await?;
+        let keys = ApiKeys::new(database.clone());
+        let first_key = root_key::ensure(config, &keys, &entropy, clock.now()).await?;
+        let authenticator = Arc::new(Authenticator::new(keys.clone(), instance, clock.clone(), timing));
+        authenticator.look().await?;
+        let guard = Guard::new(Arc::new(plane.snapshot), row.id, entropy.clone());
+        routes
+            .rehearse(&guard)
+            .map_err(|error| StartError::new(format!("the schema and the service do not fit together: {error}")))?;
+        let revision = guard.snapshot().revision().to_string();
+        let repositories = Repositories {
+            tenants: Tenants::new(database.clone()),
+            oidc_configs: OidcConfigs::new(database, Arc::new(ring), entropy.clone()),
+            api_keys: keys,
+        };
+        let app = App { guard, authenticator: Arc::clone(&authenticator), repositories, clock, entropy };
+        let (http, address) = bind(config, Arc::new(app), routes)?;
+        let drain_timeout = config.server.drain_timeout;
+        Ok(Self { http, authenticator, drain_timeout, address, revision, place: plane.place, first_key })
+    }
+
+    /// Where HTTP is served.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The one line that says what a person wants to know after a start.
+    pub fn announce(&self) {
+        let address = self.address;
+        tracing::info!(
+            listen = %format_args!("http://{address}"),
+            policy.revision = self.revision,
+            policies = self.place,
+            first_request = %format_args!("curl -H \"X-API-Key: $GATEWOOD_KEY\" http://{address}/v1/whoami"),
+            "listening"
+        );
+        if !address.ip().is_loopback() {
+            tracing::warn!(
+                listen = %address,
+                "listening on other than a loopback address without TLS: API keys and client secrets cross the network in clear text"
+            );
+        }
+    }
+}
+
+fn bind(config: &Config, app: Arc<App>, routes: Routes) -> Result<(HttpServerTask, SocketAddr), StartError> {
+    let settings = HttpSettings {
+        body_limit: Server::BODY_LIMIT,
+        body_timeout: config.server.body_timeout,
+        trusted_proxies: config.server.trusted_proxies.clone(),
+    };
+    let state = web::Data::new(HttpState { app, settings });
+    let factory = move || {
+        let configure = http::configure(state.clone(), &routes);
+        HttpApp::new().configure(configure).wrap(from_fn(http::observe))
+    };
+    let drain = config.server.drain_timeout.as_secs().max(1);
+    let server = HttpServer::new(factory)
+        .workers(config.server.workers)
+        .shutdown_timeout(drain)
+        .disable_signals()
+        .bind_auto_h2c(config.listen)
+        .map_err(|error| StartError::new(format!("cannot listen on {}: {error}", config.listen)))?;
+    let address = server.addrs().first().copied().ok_or_else(|| StartError::new("no address was bound"))?;
+    Ok((server.run(), address))
+}

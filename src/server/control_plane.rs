@@ -1,0 +1,85 @@
+//! Which policies guard the control plane, and whether they fit the code.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::StartError;
+use crate::config::{Config, ControlPolicyChoice};
+use crate::http::Routes;
+use crate::persistence::{ControlPolicies, Instance, InstanceRow};
+use crate::policy::{Differences, Snapshot, SourceFile, StoreSource, load};
+
+/// The control plane's policies, loaded.
+pub(super) struct ControlPlane {
+    pub(super) snapshot: Snapshot,
+    pub(super) origin: ControlPolicies,
+    /// Where they are from, in words.
+    pub(super) place: String,
+}
+
+impl ControlPlane {
+    /// The name of the store's folder.
+    const FOLDER: &'static str = "gatewood";
+
+    /// Loads the policies and holds their schema against the routes.
+    pub(super) fn load(config: &Config, routes: &Routes) -> Result<Self, StartError> {
+        let folder = match config.control_policies {
+            ControlPolicyChoice::Embedded => None,
+            ControlPolicyChoice::Auto => {
+                let root = config.policies.clone().unwrap_or_else(|| PathBuf::from("policies"));
+                Some(root.join(Self::FOLDER)).filter(|folder| folder.is_dir())
+            }
+        };
+        let mut source = StoreSource::embedded_control_plane();
+        let (origin, place) = match folder {
+            None => (ControlPolicies::Embedded, "embedded".to_owned()),
+            Some(folder) => {
+                let schema = schema_for(config, &source.schema)?;
+                source = StoreSource::from_folder(Self::FOLDER, &folder, schema)?;
+                (ControlPolicies::Folder, folder.display().to_string())
+            }
+        };
+        if let (ControlPolicies::Embedded, Some(path)) = (origin, &config.schema) {
+            source.schema = read_schema(path)?;
+        }
+        let snapshot = load(&source)?;
+        Differences::check(snapshot.schema(), &routes.actions())
+            .map_err(|differences| StartError::new(differences.to_string()))?;
+        Ok(Self { snapshot, origin, place })
+    }
+
+    /// A mount that failed must not bring weaker policies back.
+    pub(super) async fn check_against(
+        &self,
+        row: &InstanceRow,
+        config: &Config,
+        instance: &Instance,
+    ) -> Result<(), StartError> {
+        let fell_back = row.control_policies == ControlPolicies::Folder && self.origin == ControlPolicies::Embedded;
+        if fell_back && config.control_policies == ControlPolicyChoice::Auto {
+            return Err(StartError::new(
+                "this database was last used with a folder of control-plane policies, and there is none now; \
+                 bring `gatewood` back below the policies folder, or say `--control-policies embedded`",
+            ));
+        }
+        if row.control_policies != self.origin {
+            instance.remember(self.origin).await?;
+        }
+        Ok(())
+    }
+}
+
+/// `--schema`; else the one beside a default `./policies`; else the embedded one.
+fn schema_for(config: &Config, embedded: &SourceFile) -> Result<SourceFile, StartError> {
+    let beside = Path::new("schema.cedarschema");
+    match &config.schema {
+        Some(path) => read_schema(path),
+        None if config.policies.is_none() && beside.is_file() => read_schema(beside),
+        None => Ok(embedded.clone()),
+    }
+}
+
+fn read_schema(path: &Path) -> Result<SourceFile, StartError> {
+    let text = fs::read_to_string(path).map_err(|error| StartError::file(path, &error))?;
+    Ok(SourceFile { name: path.display().to_string(), text })
+}

@@ -1,0 +1,72 @@
+//! Where the keys that seal secrets come from.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::StartError;
+use super::private_file::{beside, create};
+use crate::config::Config;
+use crate::domain::Entropy;
+use crate::persistence::{Database, KeyRing, OidcConfigs};
+
+/// The configured keys; else, on SQLite, those of the file beside the database, which is made when
+/// there is neither it nor anything sealed.
+///
+/// # Errors
+/// When there is no key and none may be made, when a key cannot be read, and when something is
+/// sealed under a key that is not there.
+pub async fn key_ring(config: &Config, database: &Database, entropy: &Entropy) -> Result<KeyRing, StartError> {
+    let used = OidcConfigs::sealing_keys(database).await?;
+    let text = match (&config.encryption_key, config.database_url.sqlite_file()) {
+        (Some(text), _) => text.clone(),
+        (None, None) => return Err(StartError::no_encryption_key("PostgreSQL is used without an encryption key")),
+        (None, Some(file)) => {
+            let path = beside(file, "encryption-key");
+            match fs::read_to_string(&path) {
+                Ok(text) => {
+                    warn_if_readable(&path);
+                    SecretString::from(text)
+                }
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(StartError::file(&path, &error));
+                }
+                Err(_not_there) if !used.is_empty() => {
+                    let what = format!("there are sealed secrets, and {} is gone", path.display());
+                    return Err(StartError::no_encryption_key(&what));
+                }
+                Err(_not_there) => {
+                    let fresh = KeyRing::generate(entropy);
+                    let made = create(&path, fresh.expose_secret()).map_err(|error| StartError::file(&path, &error))?;
+                    if made {
+                        tracing::info!(path = %path.display(), "made an encryption key; keep a copy of it apart from the database");
+                        fresh
+                    } else {
+                        // Another process was faster.
+                        fs::read_to_string(&path).map_err(|error| StartError::file(&path, &error))?.into()
+                    }
+                }
+            }
+        }
+    };
+    let ring = KeyRing::parse(&text)
+        .map_err(|error| StartError::new(format!("the encryption key is not accepted: {error}")))?;
+    let missing: Vec<String> = used.into_iter().filter(|id| !ring.has(id)).map(|id| format!("`{id}`")).collect();
+    if !missing.is_empty() {
+        let ids = missing.join(", ");
+        return Err(StartError::new(format!(
+            "secrets are sealed under keys that are not there: {ids}; add them after the primary key"
+        )));
+    }
+    Ok(ring)
+}
+
+fn warn_if_readable(path: &std::path::Path) {
+    const OTHERS: u32 = 0o077;
+    if let Ok(found) = fs::metadata(path)
+        && found.permissions().mode() & OTHERS != 0
+    {
+        tracing::warn!(path = %path.display(), "others than its owner may read the encryption key; make it mode 0600");
+    }
+}

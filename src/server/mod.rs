@@ -1,0 +1,12 @@
+//! The server: bind and open everything, then run, and drain at the end.
+
+mod build;
+mod control_plane;
+mod encryption;
+mod private_file;
+mod root_key;
+mod run;
+
+pub use build::{Ambient, Server, StartError};
+pub use encryption::key_ring;
+pub use root_key::{FirstKey, issue_root_key};

@@ -1,0 +1,38 @@
+//! Running, and stopping in good order.
+
+use std::future::Future;
+use std::time::Duration;
+
+use super::{Server, StartError};
+
+impl Server {
+    /// Serves until `stop` is done, then lets accepted requests finish, up to the drain timeout.
+    /// Every part is watched: the first to end by itself ends the others.
+    ///
+    /// # Errors
+    /// When a part ended that should have gone on.
+    pub async fn run_until_stopped(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+        let Self { http, authenticator, drain_timeout, .. } = self;
+        let handle = http.handle();
+        let mut http = std::pin::pin!(http);
+        let ended = tokio::select! {
+            () = stop => None,
+            outcome = &mut http => Some(match outcome {
+                Ok(()) => StartError::new("the HTTP server ended by itself"),
+                Err(error) => StartError::new(format!("the HTTP server failed: {error}")),
+            }),
+            () = authenticator.watch() => Some(StartError::new("the authenticator's watch ended by itself")),
+        };
+        if ended.is_none() {
+            tracing::info!("stopping: accepted requests may finish");
+            let drained = tokio::time::timeout(drain_timeout + Duration::from_secs(1), async {
+                tokio::join!(handle.stop(true), &mut http)
+            });
+            if drained.await.is_err() {
+                tracing::warn!("stopped before every request had finished");
+            }
+        }
+        authenticator.write_used().await;
+        ended.map_or(Ok(()), Err)
+    }
+}
