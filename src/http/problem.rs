@@ -16,7 +16,7 @@ use crate::policy::Status;
 /// The body of every answer that is no success.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Error)]
-pub struct ProblemBody {
+pub(super) struct ProblemBody {
     /// What is wrong, for machines: lower snake case, stable.
     #[schema(example = "tenant_mismatch")]
     code: Cow<'static, str>,
@@ -33,7 +33,7 @@ pub struct ProblemBody {
 
 /// Which field is wrong, and why.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Details {
+pub(super) struct Details {
     /// The field, header or parameter.
     field: String,
     /// The rule that it breaks.

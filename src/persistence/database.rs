@@ -1,5 +1,9 @@
 //! The pools, and the one place from which blocking work leaves the async threads.
 
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -66,6 +70,9 @@ impl Database {
     /// # Errors
     /// When the database is away, read-only, newer than this binary, or lacks a table.
     pub fn migrate(url: &DatabaseUrl) -> Result<(), StoreError> {
+        if let Some(file) = url.sqlite_file() {
+            make_private(file)?;
+        }
         let mut db = Self::first_connection(url)?;
         migrations::run(&mut db)
     }
@@ -163,6 +170,17 @@ impl Lane {
             }
         }
         Err(last)
+    }
+}
+
+/// Makes a database file that only its owner may read; SQLite would ask for no such thing. The files
+/// that SQLite puts beside it take its mode.
+fn make_private(file: &Path) -> Result<(), StoreError> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(StoreError::Unavailable(format!("{}: {error}", file.display())))
+        }
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -1,0 +1,111 @@
+//! Every route, as every caller: one text file that a security engineer can read.
+
+use std::fmt::Write;
+
+use gatewood::http::{Route, routes};
+use serde_json::{Value, json};
+
+use crate::support::{Backend, Caller, TestServer};
+
+const GOLDEN: &str = "tests/it/golden/authorization_matrix.txt";
+
+/// The callers. The first word is the column's head; every one calls about the tenant "a" unless it
+/// says otherwise.
+const CALLERS: [&str; 11] = [
+    "anonymous",
+    "bad-key",
+    "root",
+    "a-admin",
+    "a-editor",
+    "a-viewer",
+    "a-security",
+    "a-pep",
+    "b-admin",
+    "in-viewer",
+    "in-admin",
+];
+
+/// What a route is tried on: made afresh for each call, since some calls destroy it.
+struct World {
+    tenant: String,
+    key: String,
+    caller: Caller,
+}
+
+async fn world(app: &TestServer, who: &str, number: usize) -> World {
+    let tenant = app.tenant(&format!("a{number}")).await;
+    let config = json!({ "issuer_url": "https://login.example.com", "client_id": "c", "client_secret": "s" });
+    app.root().about(&tenant).put("/v1/oidc-config").json(&config).send().await.expect(200);
+    let target = app.make_key(Some(&tenant), &json!({ "name": "target", "roles": ["viewer"] })).await;
+    let caller = match who.split_once('-') {
+        None if who == "anonymous" => app.anonymous().about(&tenant),
+        None if who == "root" => app.root().about(&tenant),
+        Some(("bad", _)) => app.with_key("gwk_nonsense").about(&tenant),
+        Some(("a", role)) => app.key(&tenant, role).await,
+        Some(("b", role)) => {
+            let other = app.tenant(&format!("b{number}")).await;
+            app.key(&other, role).await.about(&tenant)
+        }
+        Some(("in", role)) => app.instance_key(role).await.about(&tenant),
+        _ => panic!("nobody is called {who}"),
+    };
+    World { tenant, key: target["id"].as_str().unwrap().to_owned(), caller }
+}
+
+/// A valid body for a route that takes one. A route that is missing here fails the test: it has to be thought about.
+fn body(route: &Route) -> Option<Value> {
+    match route.action.name {
+        "UpsertOidcConfig" => {
+            Some(json!({ "issuer_url": "https://login.example.com", "client_id": "c", "client_secret": "s" }))
+        }
+        "CreateTenant" | "UpdateTenant" => {
+            Some(json!({ "name": format!("{}-{}", route.action.name, uuid::Uuid::now_v7()) }))
+        }
+        "CreateApiKey" => Some(json!({ "name": "made", "roles": ["viewer"] })),
+        "ReadHealth" | "ReadReadiness" | "ReadOpenApi" | "WhoAmI" | "ReadOidcConfig" | "DeleteOidcConfig"
+        | "ListTenants" | "ReadTenant" | "DeleteTenant" | "ListApiKeys" | "ReadApiKey" | "RevokeApiKey"
+        | "RotateApiKey" | "SuspendApiKey" | "ResumeApiKey" => None,
+        other => panic!("add {other} to the authorization matrix"),
+    }
+}
+
+async fn cell(world: &World, route: &Route) -> String {
+    let id = if route.path.starts_with("/v1/tenants") { &world.tenant } else { &world.key };
+    let request = world.caller.request(route.method.as_str().parse().unwrap(), &route.path.replace("{id}", id));
+    let request = match body(route) {
+        Some(body) => request.json(&body),
+        None => request,
+    };
+    let answer = request.send().await;
+    if answer.status < 300 { answer.status.to_string() } else { format!("{} {}", answer.status, answer.code()) }
+}
+
+async fn matrix(backend: Backend) -> String {
+    let app = TestServer::start(backend).await;
+    let mut text = String::from(
+        "# Every route as every caller. Generated from the table of routes by the test `authorization_matrix`;\n\
+         # UPDATE_GOLDEN=1 rewrites it. a-: a key of the tenant that the call is about; b-: of another tenant;\n\
+         # in-: an instance-level key that is not root.\n\n",
+    );
+    let mut number = 0;
+    for route in routes().iter() {
+        writeln!(text, "{} {}  ({})", route.method, route.path, route.action.name).unwrap();
+        for who in CALLERS {
+            number += 1;
+            let world = world(&app, who, number).await;
+            writeln!(text, "    {who:<12} {}", cell(&world, route).await).unwrap();
+        }
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_matrix_is_what_the_golden_file_says_on_both_databases() {
+    let (sqlite, postgres) = (matrix(Backend::Sqlite).await, matrix(Backend::Postgres).await);
+    assert_eq!(sqlite, postgres, "the databases differ");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(GOLDEN, &sqlite).unwrap();
+    }
+    let golden = std::fs::read_to_string(GOLDEN).unwrap_or_default();
+    assert_eq!(sqlite, golden, "the matrix has changed; look at it, then UPDATE_GOLDEN=1");
+}

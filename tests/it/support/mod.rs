@@ -1,0 +1,37 @@
+//! A real server for each test, and named callers that talk to it.
+
+mod answer;
+mod caller;
+mod database;
+mod server;
+
+pub(crate) use answer::Answer;
+pub(crate) use caller::{Caller, Request};
+pub(crate) use database::{Backend, TestDatabase};
+pub(crate) use server::{TestServer, Tweaks};
+
+/// Writes a test that runs on both databases. The name is a sentence; the body gets a fresh server.
+macro_rules! on_both {
+    ($($(#[$meta:meta])* async fn $name:ident($app:ident) $body:block)+) => {
+        $(
+            $(#[$meta])*
+            mod $name {
+                #[allow(unused_imports, reason = "not every sentence needs everything")]
+                use super::*;
+
+                async fn sentence($app: $crate::support::TestServer) $body
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn on_sqlite() {
+                    sentence($crate::support::TestServer::start($crate::support::Backend::Sqlite).await).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn on_postgres() {
+                    sentence($crate::support::TestServer::start($crate::support::Backend::Postgres).await).await;
+                }
+            }
+        )+
+    };
+}
+pub(crate) use on_both;
