@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{AppError, Command, Decided, Denied};
 use crate::decision::{Decision, Denial, decide};
 use crate::domain::{Call, Caller, Entropy, InstanceId};
-use crate::mapping::{MappingError, map};
+use crate::mapping::{MappingError, Principals, map};
 use crate::policy::Snapshot;
 
 /// Leave to do one thing: the proof that the policies were asked, and what they were asked about.
@@ -47,13 +47,14 @@ pub struct Guard {
     snapshot: Arc<Snapshot>,
     instance: InstanceId,
     entropy: Entropy,
+    principals: Principals,
 }
 
 impl Guard {
     /// A guard that decides by this version of the policies.
     #[must_use]
-    pub const fn new(snapshot: Arc<Snapshot>, instance: InstanceId, entropy: Entropy) -> Self {
-        Self { snapshot, instance, entropy }
+    pub fn new(snapshot: Arc<Snapshot>, instance: InstanceId, entropy: Entropy) -> Self {
+        Self { snapshot, instance, entropy, principals: Principals::default() }
     }
 
     /// The policies that it decides by.
@@ -89,7 +90,7 @@ impl Guard {
     /// # Errors
     /// When the call does not fit the schema.
     pub fn decide<C: Command>(&self, call: &Call, command: &C) -> Result<Decision, MappingError> {
-        let mapped = map(&self.snapshot, &self.instance, call, command.question())?;
+        let mapped = map(&self.snapshot, &self.principals, &self.instance, call, command.question())?;
         Ok(decide(&self.snapshot, &mapped, self.entropy.uuid_at(call.at)))
     }
 }

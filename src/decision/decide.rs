@@ -1,14 +1,15 @@
 //! Allow or deny, and by which policies.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use cedar_policy::{Authorizer, Decision as Answer, Effect};
+use cedar_policy::Effect;
+use cedar_policy_core::ast::{Literal, Value, ValueKind};
+use cedar_policy_core::evaluator::Evaluator;
+use cedar_policy_core::extensions::Extensions;
 use uuid::Uuid;
 
 use crate::mapping::Mapped;
 use crate::policy::{Policy, Snapshot};
-
-static AUTHORIZER: LazyLock<Authorizer> = LazyLock::new(Authorizer::new);
 
 /// The answer to one request, with everything that led to it.
 #[derive(Debug, Clone)]
@@ -65,19 +66,29 @@ impl Decision {
 #[must_use]
 pub fn decide(snapshot: &Arc<Snapshot>, mapped: &Mapped, id: Uuid) -> Decision {
     let (mut permits, mut forbids, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+    let evaluator = Evaluator::new(mapped.request.clone(), &mapped.entities, Extensions::all_available());
     for policy in snapshot.candidates(&mapped.principal_line, &mapped.action, &mapped.resource_type) {
-        let response = AUTHORIZER.is_authorized(&mapped.request, &policy.alone, &mapped.entities);
-        let failure = response.diagnostics().errors().next().map(ToString::to_string);
-        // A forbid alone in its set answers "deny" whether it holds or not; only the reasons tell.
-        let holds = response.diagnostics().reason().next().is_some();
-        match policy.effect {
-            Effect::Forbid if holds || failure.is_some() => forbids.push(policy.id.clone()),
-            Effect::Permit if holds && response.decision() == Answer::Allow => permits.push(policy.id.clone()),
-            Effect::Forbid | Effect::Permit => {}
+        let holds = match evaluator.interpret(&policy.condition, &policy.slots) {
+            Ok(value) => as_bool(&value).ok_or_else(|| "the condition is not a boolean".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        match (policy.effect, &holds) {
+            (Effect::Forbid, Ok(true) | Err(_)) => forbids.push(policy.id.clone()),
+            (Effect::Permit, Ok(true)) => permits.push(policy.id.clone()),
+            (Effect::Forbid | Effect::Permit, _) => {}
         }
-        failures.extend(failure.map(|message| Failure { policy: policy.id.clone(), message }));
+        if let Err(message) = holds {
+            failures.push(Failure { policy: policy.id.clone(), message });
+        }
     }
     let allowed = forbids.is_empty() && !permits.is_empty();
     let determining = if forbids.is_empty() { permits } else { forbids };
     Decision { id, allowed, snapshot: Arc::clone(snapshot), determining, failures }
+}
+
+fn as_bool(value: &Value) -> Option<bool> {
+    match value.value_kind() {
+        ValueKind::Lit(Literal::Bool(value)) => Some(*value),
+        ValueKind::Lit(_) | ValueKind::Set(_) | ValueKind::Record(_) | ValueKind::ExtensionValue(_) => None,
+    }
 }

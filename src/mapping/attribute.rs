@@ -1,7 +1,13 @@
 //! Values for a Cedar context, in words that need no Cedar.
 
-use cedar_policy::RestrictedExpression;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
 
+use cedar_policy_core::ast::{EntityUID, ExtensionFunction, Name, PartialValue, Value};
+use cedar_policy_core::extensions::Extensions;
+
+use super::MappingError;
 use crate::domain::Timestamp;
 
 /// A value that a policy can look at.
@@ -17,37 +23,115 @@ pub enum Attribute {
     Time(Timestamp),
     /// `duration`, in milliseconds
     Duration(i64),
+    /// `ipaddr`
+    Ip(IpAddr),
     /// `Set<String>`
     Texts(Vec<String>),
     /// A record
     Record(Vec<(&'static str, Attribute)>),
 }
 
+/// The constructors of Cedar's extension types. Looking them up by name, or going through an
+/// expression that calls them, costs several times what the call itself does.
+struct Constructors {
+    datetime: &'static ExtensionFunction,
+    duration: &'static ExtensionFunction,
+    ip: &'static ExtensionFunction,
+}
+
+static CONSTRUCTORS: LazyLock<Constructors> = LazyLock::new(|| Constructors {
+    datetime: constructor("datetime"),
+    duration: constructor("duration"),
+    ip: constructor("ip"),
+});
+
+#[expect(clippy::expect_used, reason = "the engine is built with these extensions, and a test calls every one")]
+fn constructor(name: &str) -> &'static ExtensionFunction {
+    let name: Name = name.parse().expect("a literal name");
+    Extensions::all_available().func(&name).expect("a constructor that the engine has")
+}
+
 impl Attribute {
-    /// The value as Cedar takes it.
-    pub(super) fn into_expression(self) -> RestrictedExpression {
-        match self {
-            Self::Text(text) => RestrictedExpression::new_string(text),
-            Self::Bool(value) => RestrictedExpression::new_bool(value),
-            Self::Long(value) => RestrictedExpression::new_long(value),
-            Self::Time(time) => time_expression(time),
-            Self::Duration(millis) => RestrictedExpression::new_duration(format!("{millis}ms")),
-            Self::Texts(texts) => {
-                RestrictedExpression::new_set(texts.into_iter().map(RestrictedExpression::new_string))
-            }
-            Self::Record(fields) => record(fields),
-        }
+    /// The value as the engine holds it.
+    pub(super) fn into_value(self) -> Result<Value, MappingError> {
+        Ok(match self {
+            Self::Text(text) => Value::from(text),
+            Self::Bool(value) => Value::from(value),
+            Self::Long(value) => Value::from(value),
+            // Cedar reads exactly milliseconds and a `Z`.
+            Self::Time(time) => call(CONSTRUCTORS.datetime, time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())?,
+            Self::Duration(millis) => call(CONSTRUCTORS.duration, format!("{millis}ms"))?,
+            Self::Ip(address) => call(CONSTRUCTORS.ip, address.to_string())?,
+            Self::Texts(texts) => Value::set(texts.into_iter().map(Value::from), None),
+            Self::Record(fields) => record(fields)?,
+        })
     }
 }
 
-/// A `datetime`: Cedar reads exactly milliseconds and a `Z`.
-pub(super) fn time_expression(time: Timestamp) -> RestrictedExpression {
-    RestrictedExpression::new_datetime(time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+/// A record of attributes.
+pub(super) fn record(fields: Vec<(&'static str, Attribute)>) -> Result<Value, MappingError> {
+    let mut values = BTreeMap::new();
+    for (name, attribute) in fields {
+        values.insert(name.into(), attribute.into_value()?);
+    }
+    Ok(Value::record_arc(Arc::new(values), None))
 }
 
-fn record(fields: Vec<(&'static str, Attribute)>) -> RestrictedExpression {
-    let pairs = fields.into_iter().map(|(key, value)| (key.to_owned(), value.into_expression()));
-    // Keys are field names of this code, so none is there twice; an empty record would be refused
-    // by the schema if it ever came to that.
-    RestrictedExpression::new_record(pairs).unwrap_or_else(|_duplicate| RestrictedExpression::new_set([]))
+/// A reference to an entity.
+pub(super) fn reference(uid: EntityUID) -> Value {
+    Value::from(uid)
+}
+
+fn call(constructor: &ExtensionFunction, argument: String) -> Result<Value, MappingError> {
+    match constructor.call(&[Value::from(argument)]) {
+        Ok(PartialValue::Value(value)) => Ok(value),
+        Ok(PartialValue::Residual(_)) => Err(MappingError::Value("a constructor gave no value".to_owned())),
+        Err(error) => Err(MappingError::Value(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use cedar_policy::{Context, RestrictedExpression};
+    use chrono::DateTime;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What the engine itself makes of the same value, by way of an expression.
+    fn reference_value(expression: RestrictedExpression) -> String {
+        let context = Context::from_pairs([("it".to_owned(), expression)]).unwrap();
+        format!("{:?}", context.get("it").unwrap())
+    }
+
+    fn ours(attribute: Attribute) -> String {
+        format!("{:?}", cedar_policy::EvalResult::from(attribute.into_value().unwrap()))
+    }
+
+    #[test]
+    fn addresses_are_what_the_engine_reads() {
+        for ip in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into(), "2001:db8::7".parse().unwrap()] {
+            assert_eq!(ours(Attribute::Ip(ip)), reference_value(RestrictedExpression::new_ip(ip.to_string())));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn times_and_durations_are_what_the_engine_reads(millis in 0_i64..253_402_300_799_999) {
+            let time = DateTime::from_timestamp_millis(millis).unwrap();
+            let text = time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+            prop_assert_eq!(ours(Attribute::Time(time)), reference_value(RestrictedExpression::new_datetime(text)));
+            let text = format!("{millis}ms");
+            prop_assert_eq!(ours(Attribute::Duration(millis)), reference_value(RestrictedExpression::new_duration(text)));
+        }
+
+        #[test]
+        fn texts_and_sets_are_what_the_engine_reads(texts in prop::collection::vec("\\PC{0,20}", 0..5)) {
+            let expressions = texts.iter().cloned().map(RestrictedExpression::new_string);
+            let expected = reference_value(RestrictedExpression::new_set(expressions));
+            prop_assert_eq!(ours(Attribute::Texts(texts)), expected);
+        }
+    }
 }

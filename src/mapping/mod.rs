@@ -4,10 +4,12 @@
 //! schema is an error, never a request without the part that did not fit.
 
 mod attribute;
+mod principal;
 mod request;
 mod resource;
 mod vocabulary;
 
 pub use attribute::Attribute;
-pub use request::{Mapped, MappingError, Question, map, principal_text};
+pub use principal::{Principals, principal_text};
+pub use request::{Mapped, MappingError, Question, map};
 pub use resource::Resource;

@@ -1,9 +1,10 @@
 //! What a call is about.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use cedar_policy::{Entity, EntityAttrEvaluationError, EntityUid, RestrictedExpression};
+use cedar_policy_core::ast::{Entity, EntityUID};
 
+use super::attribute::reference;
 use super::vocabulary::{VOCABULARY as V, uid};
 use crate::domain::{ApiKeyId, InstanceId, KeyScope, TenantId};
 
@@ -27,29 +28,38 @@ impl Resource {
         scope.tenant().map_or(Self::Instance, Self::Tenant)
     }
 
-    pub(super) fn uid(&self, instance: &InstanceId) -> EntityUid {
+    fn uid(&self, instance: &InstanceId) -> EntityUID {
         match self {
             Self::Instance => uid(&V.instance, instance.as_str()),
-            Self::Tenant(tenant) => uid(&V.tenant, &tenant.to_string()),
-            Self::OidcConfig(tenant) => uid(&V.oidc_config, &tenant.to_string()),
-            Self::ApiKeyRecord(id, _) => uid(&V.api_key_record, &id.to_string()),
+            Self::Tenant(tenant) => tenant_uid(*tenant),
+            Self::OidcConfig(tenant) => uid(&V.oidc_config, tenant.to_string()),
+            Self::ApiKeyRecord(id, _) => uid(&V.api_key_record, id.to_string()),
         }
     }
 
     /// The entity with every ancestor as a parent, so that the hierarchy needs no further entity.
-    pub(super) fn entity(&self, instance: &InstanceId) -> Result<Entity, EntityAttrEvaluationError> {
-        let instance_uid = || uid(&V.instance, instance.as_str());
-        let tenant_uid = |tenant: &TenantId| uid(&V.tenant, &tenant.to_string());
-        let (attributes, parents): (HashMap<String, RestrictedExpression>, HashSet<EntityUid>) = match self {
-            Self::Instance => (HashMap::new(), HashSet::new()),
-            Self::Tenant(_) => (HashMap::new(), HashSet::from([instance_uid()])),
-            Self::OidcConfig(tenant) => (HashMap::new(), HashSet::from([tenant_uid(tenant), instance_uid()])),
-            Self::ApiKeyRecord(id, scope) => {
-                let caller = RestrictedExpression::new_entity_uid(uid(&V.api_key, &id.to_string()));
-                let parents = scope.tenant().as_ref().map(tenant_uid).into_iter().chain([instance_uid()]).collect();
-                (HashMap::from([("caller".to_owned(), caller)]), parents)
+    pub(super) fn entity(&self, instance: &InstanceId) -> Entity {
+        let mut attributes = Vec::new();
+        let mut parents = HashSet::new();
+        match self {
+            Self::Instance => {}
+            Self::Tenant(_) => {
+                parents.insert(uid(&V.instance, instance.as_str()));
             }
-        };
-        Entity::new(self.uid(instance), attributes, parents)
+            Self::OidcConfig(tenant) => {
+                parents.extend([tenant_uid(*tenant), uid(&V.instance, instance.as_str())]);
+            }
+            Self::ApiKeyRecord(id, scope) => {
+                attributes.push(("caller".into(), reference(uid(&V.api_key, id.to_string())).into()));
+                parents.extend(scope.tenant().map(tenant_uid));
+                parents.insert(uid(&V.instance, instance.as_str()));
+            }
+        }
+        Entity::new_with_attr_partial_value(self.uid(instance), attributes, HashSet::new(), parents, [])
     }
+}
+
+/// A tenant.
+pub(super) fn tenant_uid(tenant: TenantId) -> EntityUID {
+    uid(&V.tenant, tenant.to_string())
 }

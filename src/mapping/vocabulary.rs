@@ -3,18 +3,18 @@
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use cedar_policy::{EntityId, EntityTypeName, EntityUid};
+use cedar_policy_core::ast::{Eid, EntityType, EntityUID};
 
 /// The entity types of the control plane's schema.
 pub(super) struct Vocabulary {
-    pub(super) action: EntityTypeName,
-    pub(super) role: EntityTypeName,
-    pub(super) api_key: EntityTypeName,
-    pub(super) anonymous: EntityTypeName,
-    pub(super) instance: EntityTypeName,
-    pub(super) tenant: EntityTypeName,
-    pub(super) oidc_config: EntityTypeName,
-    pub(super) api_key_record: EntityTypeName,
+    pub(super) action: EntityType,
+    pub(super) role: EntityType,
+    pub(super) api_key: EntityType,
+    pub(super) anonymous: EntityType,
+    pub(super) instance: EntityType,
+    pub(super) tenant: EntityType,
+    pub(super) oidc_config: EntityType,
+    pub(super) api_key_record: EntityType,
 }
 
 pub(super) static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| Vocabulary {
@@ -28,12 +28,12 @@ pub(super) static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| Vocabulary
     api_key_record: name("Gatewood::ApiKeyRecord"),
 });
 
-#[expect(clippy::expect_used, reason = "the names are literals of this file, and a test reads every one")]
-fn name(text: &str) -> EntityTypeName {
-    EntityTypeName::from_str(text).expect("a literal type name")
+#[expect(clippy::expect_used, reason = "the names are literals of this file, and every start reads every one")]
+fn name(text: &str) -> EntityType {
+    EntityType::from_str(text).expect("a literal type name")
 }
 
 /// The entity `id` of a type.
-pub(super) fn uid(of_type: &EntityTypeName, id: &str) -> EntityUid {
-    EntityUid::from_type_name_and_id(of_type.clone(), EntityId::new(id))
+pub(super) fn uid(of_type: &EntityType, id: impl AsRef<str>) -> EntityUID {
+    EntityUID::from_components(of_type.clone(), Eid::new(id.as_ref()), None)
 }

@@ -29,10 +29,12 @@ pub struct KeyRing {
 pub struct KeyRingError(String);
 
 /// A sealed secret, as it is stored.
-pub(super) struct Sealed {
-    pub(super) key_id: String,
+#[derive(Debug, Clone)]
+pub struct Sealed {
+    /// The id of the key that it is sealed under.
+    pub key_id: String,
     /// The nonce, then the ciphertext with its tag.
-    pub(super) bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
 }
 
 impl KeyRing {
@@ -95,7 +97,10 @@ impl KeyRing {
     }
 
     /// Seals a client secret for one row of one tenant; in another row, or another tenant's, it does not open.
-    pub(super) fn seal(
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`], when the cipher refuses.
+    pub fn seal(
         &self,
         entropy: &Entropy,
         tenant: TenantId,
@@ -112,12 +117,10 @@ impl KeyRing {
     }
 
     /// Opens what [`KeyRing::seal`] made.
-    pub(super) fn open(
-        &self,
-        tenant: TenantId,
-        row: OidcConfigId,
-        sealed: &Sealed,
-    ) -> Result<SecretString, StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], when the key is not there, or the bytes are not what was sealed for this row.
+    pub fn open(&self, tenant: TenantId, row: OidcConfigId, sealed: &Sealed) -> Result<SecretString, StoreError> {
         let damaged = |what: &str| StoreError::Damaged(format!("the secret of the OIDC configuration {row} {what}"));
         let cipher = self.keys.get(&sealed.key_id);
         let cipher = cipher

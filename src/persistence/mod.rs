@@ -19,7 +19,7 @@ pub use api_keys::{ApiKeys, NewApiKey, RootKeyOutcome};
 pub use database::{Database, PoolSettings};
 pub use error::StoreError;
 pub use instance::{ControlPolicies, Instance, InstanceRow};
-pub use key_ring::{KeyRing, KeyRingError};
+pub use key_ring::{KeyRing, KeyRingError, Sealed};
 pub use oidc_configs::OidcConfigs;
 pub use reseal::{Resealed, count_rows, reseal};
 pub use tenants::Tenants;

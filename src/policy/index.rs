@@ -3,18 +3,19 @@
 use std::collections::HashMap;
 
 use cedar_policy::{ActionConstraint, EntityTypeName, EntityUid, PrincipalConstraint, ResourceConstraint, Schema};
+use cedar_policy_core::ast::{EntityType, EntityUID};
 
 /// For each action of the schema, the policies whose action scope covers it, by the principal that
 /// they name. Positions are those of the snapshot's list of policies.
 #[derive(Debug, Default)]
 pub(super) struct ScopeIndex {
-    by_action: HashMap<EntityUid, ByPrincipal>,
+    by_action: HashMap<EntityUID, ByPrincipal>,
 }
 
 #[derive(Debug, Default)]
 struct ByPrincipal {
     /// `principal == x` and `principal in x`.
-    named: HashMap<EntityUid, Vec<Entry>>,
+    named: HashMap<EntityUID, Vec<Entry>>,
     /// Those that name no principal.
     any: Vec<Entry>,
 }
@@ -22,8 +23,8 @@ struct ByPrincipal {
 #[derive(Debug, Clone)]
 struct Entry {
     position: usize,
-    principal_type: Option<EntityTypeName>,
-    resource_type: Option<EntityTypeName>,
+    principal_type: Option<EntityType>,
+    resource_type: Option<EntityType>,
 }
 
 impl ScopeIndex {
@@ -43,13 +44,18 @@ impl ScopeIndex {
                 ResourceConstraint::Is(of_type) | ResourceConstraint::IsIn(of_type, _) => Some(of_type),
                 ResourceConstraint::Eq(uid) => Some(uid.type_name().clone()),
             };
-            let entry = Entry { position, principal_type, resource_type };
+            let of_core = |of_type: EntityTypeName| of_type.as_ref().clone();
+            let entry = Entry {
+                position,
+                principal_type: principal_type.map(of_core),
+                resource_type: resource_type.map(of_core),
+            };
             let constraint = policy.action_constraint();
             for (action, line) in lines.iter().filter(|(_, line)| covers(&constraint, line)) {
                 debug_assert!(line.contains(action), "an action is in its own line");
-                let slot = index.by_action.entry(action.clone()).or_default();
+                let slot = index.by_action.entry(action.as_ref().clone()).or_default();
                 let entries = match &named {
-                    Some(uid) => slot.named.entry(uid.clone()).or_default(),
+                    Some(uid) => slot.named.entry(uid.as_ref().clone()).or_default(),
                     None => &mut slot.any,
                 };
                 entries.push(entry.clone());
@@ -61,16 +67,16 @@ impl ScopeIndex {
     /// The positions of the policies whose scope can match, in ascending order.
     pub(super) fn candidates(
         &self,
-        principal_line: &[EntityUid],
-        action: &EntityUid,
-        resource_type: &EntityTypeName,
+        principal_line: &[EntityUID],
+        action: &EntityUID,
+        resource_type: &EntityType,
     ) -> Vec<usize> {
         let Some(slot) = self.by_action.get(action) else { return Vec::new() };
         let Some(principal) = principal_line.first() else { return Vec::new() };
         let named = principal_line.iter().filter_map(|uid| slot.named.get(uid)).flatten();
         let mut found: Vec<usize> = named
             .chain(&slot.any)
-            .filter(|entry| entry.principal_type.as_ref().is_none_or(|of_type| of_type == principal.type_name()))
+            .filter(|entry| entry.principal_type.as_ref().is_none_or(|of_type| of_type == principal.entity_type()))
             .filter(|entry| entry.resource_type.as_ref().is_none_or(|of_type| of_type == resource_type))
             .map(|entry| entry.position)
             .collect();

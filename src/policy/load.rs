@@ -1,9 +1,13 @@
 //! The one loader: source in, snapshot or findings out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 
 use cedar_policy::{Policy as CedarPolicy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+
+use cedar_policy_core::ast::EntityUID;
+use cedar_policy_core::entities::{Entities, NoEntitiesSchema, TCComputation};
+use cedar_policy_core::extensions::Extensions;
 
 use super::index::ScopeIndex;
 use super::snapshot::{Policy, PolicyRevision};
@@ -108,15 +112,12 @@ impl<'a> Loader<'a> {
         let policies = self.policies.into_iter().map(|(id, (policy, annotations, file, offset))| {
             let line = Finding::at(&file.name, &file.text, offset, "").place.map_or(1, |(line, _)| line);
             let effect = policy.effect();
-            let mut alone = PolicySet::new();
-            // One static policy under its own id: nothing is there that it could collide with.
-            let added = alone.add(policy);
-            debug_assert!(added.is_ok(), "a set of one cannot collide");
-            Policy { id, effect, annotations, place: (file.name.clone(), line), alone }
+            let core: &cedar_policy_core::ast::Policy = policy.as_ref();
+            let (condition, slots) = (core.condition(), core.env().clone());
+            Policy { id, effect, annotations, place: (file.name.clone(), line), condition, slots }
         });
-        let actions = schema.action_entities().unwrap_or_default();
         Snapshot {
-            actions: actions.iter().map(|action| (action.uid(), action.clone())).collect(),
+            actions: actions_alone(&schema),
             store: source.store.clone(),
             revision: PolicyRevision::of(source),
             policies: policies.collect(),
@@ -124,6 +125,22 @@ impl<'a> Loader<'a> {
             schema,
         }
     }
+}
+
+/// Each action of the schema with its groups, as a set of entities of its own.
+fn actions_alone(schema: &Schema) -> HashMap<EntityUID, Entities> {
+    let actions = schema.action_entities().unwrap_or_default();
+    let alone = |action: &cedar_policy::Entity| {
+        let core: &cedar_policy_core::ast::Entity = action.as_ref();
+        let entities = Entities::from_entities(
+            [core.clone()],
+            None::<&NoEntitiesSchema>,
+            TCComputation::AssumeAlreadyComputed,
+            Extensions::all_available(),
+        );
+        Some((core.uid().clone(), entities.ok()?))
+    };
+    actions.iter().filter_map(alone).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use cedar_policy::{Effect, Entity, EntityTypeName, EntityUid, PolicySet, Schema};
+use cedar_policy::{Effect, Schema};
+use cedar_policy_core::ast::{EntityType, EntityUID, Expr, SlotEnv};
+use cedar_policy_core::entities::Entities;
+use cedar_policy_core::validator::ValidatorSchema;
 use sha2::{Digest, Sha256};
 
 use super::index::ScopeIndex;
@@ -23,8 +26,10 @@ pub struct Policy {
     pub annotations: Annotations,
     /// The file it stands in, relative to the store's folder, and the line, from 1.
     pub place: (String, usize),
-    /// The policy alone, ready to be evaluated: making a set for every request would cost more than evaluating it.
-    pub(crate) alone: PolicySet,
+    /// Scope and conditions as one expression, put together once.
+    pub(crate) condition: Expr,
+    /// What the slots of a linked template stand for.
+    pub(crate) slots: SlotEnv,
 }
 
 /// A hash over everything that a store's decisions depend on.
@@ -67,8 +72,8 @@ pub struct Snapshot {
     pub(super) schema: Schema,
     pub(super) policies: Vec<Policy>,
     pub(super) index: ScopeIndex,
-    /// The schema's actions with their groups, for the entities of a request.
-    pub(super) actions: HashMap<EntityUid, Entity>,
+    /// For each of the schema's actions, a set of entities with it and its groups alone.
+    pub(super) actions: HashMap<EntityUID, Entities>,
 }
 
 impl Snapshot {
@@ -96,9 +101,14 @@ impl Snapshot {
         &self.policies
     }
 
-    /// The action with the groups that the schema puts it in.
-    pub(crate) fn action_entity(&self, action: &EntityUid) -> Option<&Entity> {
-        self.actions.get(action)
+    /// The same, as the engine's parts take it.
+    pub(crate) fn core_schema(&self) -> &ValidatorSchema {
+        self.schema.as_ref()
+    }
+
+    /// The action with the groups that the schema puts it in, for the entities of a request.
+    pub(crate) fn entities_of_action(&self, action: &EntityUID) -> Entities {
+        self.actions.get(action).cloned().unwrap_or_default()
     }
 
     /// The policies whose scope can match, in the order of the ids. A policy whose scope does not
@@ -107,9 +117,9 @@ impl Snapshot {
     /// `principal_line` is the principal and all its ancestors.
     pub(crate) fn candidates<'a>(
         &'a self,
-        principal_line: &[EntityUid],
-        action: &EntityUid,
-        resource_type: &EntityTypeName,
+        principal_line: &[EntityUID],
+        action: &EntityUID,
+        resource_type: &EntityType,
     ) -> impl Iterator<Item = &'a Policy> + use<'a> {
         let found = self.index.candidates(principal_line, action, resource_type);
         found.into_iter().filter_map(|position| self.policies.get(position))
