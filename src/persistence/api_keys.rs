@@ -145,8 +145,11 @@ impl ApiKeys {
                         return Ok(RootKeyOutcome::NotNeeded);
                     }
                 }
-                let row =
-                    api_keys::table.filter(api_keys::id.eq(id)).select(ApiKeyRow::as_select()).first(db).optional()?;
+                let row = api_keys::table
+                    .filter(api_keys::id.eq(id))
+                    .select(ApiKeyRow::as_select())
+                    .get_result(db)
+                    .optional()?;
                 match row {
                     None => insert(db, &new).map(|()| RootKeyOutcome::Added),
                     Some(row) if row.revoked_at.is_some() => Ok(RootKeyOutcome::Revoked),
@@ -168,7 +171,7 @@ impl ApiKeys {
             .read(move |db| {
                 let rows =
                     api_keys::table.filter(api_keys::id.eq(id.to_string())).filter(api_keys::revoked_at.is_null());
-                let row = rows.select(ApiKeyRow::as_select()).first(db).optional()?;
+                let row = rows.select(ApiKeyRow::as_select()).get_result(db).optional()?;
                 row.map(ApiKeyRow::into_credential).transpose()
             })
             .await
@@ -220,7 +223,7 @@ impl ApiKeys {
     ) -> Result<ApiKey, StoreError> {
         self.change(scope, id, move |db, _key| {
             let row = api_keys::table.filter(api_keys::id.eq(id.to_string()));
-            let old: Vec<u8> = row.clone().select(api_keys::digest).first(db)?;
+            let old: Vec<u8> = row.clone().select(api_keys::digest).get_result(db)?;
             let changes = (
                 api_keys::digest.eq(digest.as_bytes().to_vec()),
                 api_keys::previous_digest.eq(Some(old)),
@@ -320,7 +323,7 @@ impl ApiKeys {
 
 fn find(db: &mut Db, scope: KeyScope, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
     let rows = api_keys::table.filter(api_keys::id.eq(id.to_string())).filter(api_keys::revoked_at.is_null());
-    let row = rows.select(ApiKeyRow::as_select()).first(db).optional()?;
+    let row = rows.select(ApiKeyRow::as_select()).get_result(db).optional()?;
     let key = row.map(ApiKeyRow::into_key).transpose()?;
     Ok(key.filter(|key| key.scope == scope))
 }

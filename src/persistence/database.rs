@@ -5,10 +5,10 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::ConnectionError;
-use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use super::connection::{Access, Db, Manager, transaction};
 use super::{StoreError, migrations};
@@ -32,21 +32,20 @@ struct Inner {
     readers: Lane,
     /// `None`: writers use the readers' connections.
     writer: Option<Lane>,
-    /// Blocking work runs on this runtime's threads, whichever thread asks.
-    runtime: tokio::runtime::Handle,
     wait: Duration,
 }
 
-/// A pool, with as many places to wait in as it has connections: whoever waits for a place costs no thread.
+/// A pool of connections with as many threads as it has connections. Whoever waits for one costs no
+/// thread, and a thread that is done takes the next piece of work without going to sleep, which is
+/// most of what a short query costs otherwise.
 struct Lane {
     pool: r2d2::Pool<Manager>,
-    places: Arc<Semaphore>,
+    threads: Option<tokio::runtime::Runtime>,
     last_error: LastError,
 }
 
 impl Database {
-    /// Connects once, to learn at once what is wrong, and makes the pools. Runs on the calling
-    /// thread, which may block; must be called inside a tokio runtime.
+    /// Connects once, to learn at once what is wrong, and makes the pools. Blocks.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], with the database's own words.
@@ -55,13 +54,12 @@ impl Database {
         let lanes = match url {
             DatabaseUrl::Postgres(_) => (Lane::new(url, Access::Write, settings.connections, settings.wait)?, None),
             DatabaseUrl::Sqlite(_) => (
-                Lane::new(url, Access::Read, settings.connections, settings.wait)?,
+                Lane::new(url, Access::Read, sqlite_readers(settings.connections), settings.wait)?,
                 Some(Lane::new(url, Access::Write, 1, settings.wait)?),
             ),
         };
         let (readers, writer) = lanes;
-        let runtime = tokio::runtime::Handle::current();
-        Ok(Self(Arc::new(Inner { url: url.clone(), readers, writer, runtime, wait: settings.wait })))
+        Ok(Self(Arc::new(Inner { url: url.clone(), readers, writer, wait: settings.wait })))
     }
 
     /// Brings the database to the version of this binary, under a lock, so that two replicas that
@@ -121,17 +119,30 @@ impl Database {
         F: Fn(&mut Db) -> Result<T, StoreError> + Send + 'static,
     {
         let inner = Arc::clone(&self.0);
-        let places = Arc::clone(&lane(&inner).places);
-        let place = tokio::time::timeout(inner.wait, places.acquire_owned()).await;
-        let Ok(Ok(place)) = place else {
-            return Err(StoreError::Unavailable("every connection is busy".to_owned()));
-        };
         let span = tracing::Span::current();
-        let blocking = self.0.runtime.spawn_blocking(move || {
-            let _place = place;
+        let asked = Instant::now();
+        let blocking = lane(&self.0).spawn(move || {
+            if asked.elapsed() > inner.wait {
+                return Err(StoreError::Unavailable("every connection was busy for too long".to_owned()));
+            }
             span.in_scope(|| lane(&inner).run(&work))
         });
-        blocking.await.unwrap_or_else(|error| Err(StoreError::Failed(format!("the database task ended: {error}"))))
+        match blocking {
+            Some(blocking) => {
+                let done = blocking.await;
+                done.unwrap_or_else(|error| Err(StoreError::Failed(format!("the database task ended: {error}"))))
+            }
+            None => Err(StoreError::Failed("the database was closed".to_owned())),
+        }
+    }
+}
+
+impl Drop for Lane {
+    /// A runtime that is dropped waits for its threads, which an asynchronous thread must not.
+    fn drop(&mut self) {
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
+        }
     }
 }
 
@@ -146,8 +157,19 @@ impl Lane {
             .error_handler(Box::new(last_error.clone()))
             .build(Manager::new(url.clone(), access))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let places = usize::try_from(connections).unwrap_or(1);
-        Ok(Self { pool, places: Arc::new(Semaphore::new(places)), last_error })
+        // Nothing runs on this runtime but blocking work; its other thread never does anything.
+        let threads = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .max_blocking_threads(usize::try_from(connections).unwrap_or(1))
+            .thread_name("database")
+            .build()
+            .map_err(|error| StoreError::Unavailable(format!("no threads for the database: {error}")))?;
+        Ok(Self { pool, threads: Some(threads), last_error })
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place from which blocking work leaves the async threads")]
+    fn spawn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<JoinHandle<T>> {
+        self.threads.as_ref().map(|threads| threads.spawn_blocking(work))
     }
 
     /// Runs `work` on a pooled connection. A connection that lay idle may have died meanwhile; it
@@ -171,6 +193,12 @@ impl Lane {
         }
         Err(last)
     }
+}
+
+/// More readers of one file than there are processors only get in each other's way.
+fn sqlite_readers(connections: u32) -> u32 {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    connections.min(u32::try_from(processors).unwrap_or(u32::MAX))
 }
 
 /// Makes a database file that only its owner may read; SQLite would ask for no such thing. The files

@@ -94,7 +94,7 @@ impl Instance {
     /// # Errors
     /// When the database does not answer.
     pub async fn authn_epoch(&self) -> Result<i64, StoreError> {
-        self.0.read(|db| Ok(instance::table.select(instance::authn_epoch).first(db)?)).await
+        self.0.read(|db| Ok(instance::table.select(instance::authn_epoch).get_result(db)?)).await
     }
 }
 
@@ -112,7 +112,7 @@ fn lock(db: &mut Db) -> Result<(), StoreError> {
 
 fn find(db: &mut Db) -> Result<Option<InstanceRow>, StoreError> {
     let row: Option<(String, String)> =
-        instance::table.select((instance::id, instance::control_policies)).first(db).optional()?;
+        instance::table.select((instance::id, instance::control_policies)).get_result(db).optional()?;
     Ok(row.map(|(id, policies)| InstanceRow {
         id: InstanceId::from_stored(id),
         control_policies: if policies == ControlPolicies::Folder.as_str() {

@@ -2,6 +2,9 @@
 //!
 //! One repository per aggregate, written once for both backends. Row structs stay in here, secrets are
 //! hashed or sealed in here, and a database that is away is an error of its own, never "not found".
+//!
+//! A lookup by a unique key is `get_result`, not `first`: the bound `LIMIT ?` of `first` makes SQLite
+//! prepare the statement anew each time a value is bound to it.
 
 mod api_keys;
 mod connection;

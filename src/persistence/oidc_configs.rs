@@ -75,7 +75,7 @@ impl OidcConfigs {
                 let row: Option<(String, String, Vec<u8>)> = oidc_configs::table
                     .filter(oidc_configs::tenant_id.eq(tenant.to_string()))
                     .select((oidc_configs::id, oidc_configs::secret_key_id, oidc_configs::secret_sealed))
-                    .first(db)
+                    .get_result(db)
                     .optional()?;
                 let Some((id, key_id, bytes)) = row else { return Ok(None) };
                 keys.open(tenant, stored_config_id(&id)?, &Sealed { key_id, bytes }).map(Some)
@@ -155,7 +155,7 @@ fn check(precondition: &Precondition, stored: Option<&OidcConfig>) -> Result<(),
 
 fn find(db: &mut Db, tenant: TenantId) -> Result<Option<OidcConfig>, StoreError> {
     let rows = oidc_configs::table.filter(oidc_configs::tenant_id.eq(tenant.to_string()));
-    let row = rows.select(OidcConfigRow::as_select()).first(db).optional()?;
+    let row = rows.select(OidcConfigRow::as_select()).get_result(db).optional()?;
     row.map(OidcConfigRow::into_config).transpose()
 }
 

@@ -122,7 +122,7 @@ impl Tenants {
 
 fn find(db: &mut Db, id: TenantId) -> Result<Option<Tenant>, StoreError> {
     let rows = tenants::table.filter(tenants::id.eq(id.to_string()));
-    let row = rows.select(TenantRow::as_select()).first(db).optional()?;
+    let row = rows.select(TenantRow::as_select()).get_result(db).optional()?;
     row.map(TenantRow::into_tenant).transpose()
 }
 
@@ -132,12 +132,14 @@ pub(super) fn lock(db: &mut Db, id: TenantId) -> Result<(), StoreError> {
     let found = match db {
         Db::Postgres(connection) => {
             let row = tenants::table.filter(tenants::id.eq(id.to_string())).select(tenants::id);
-            row.for_no_key_update().first::<String>(connection).optional()?
+            row.for_no_key_update().get_result::<String>(connection).optional()?
         }
         // The transaction is SQLite's only writer.
-        Db::Sqlite(connection) => {
-            tenants::table.filter(tenants::id.eq(id.to_string())).select(tenants::id).first(connection).optional()?
-        }
+        Db::Sqlite(connection) => tenants::table
+            .filter(tenants::id.eq(id.to_string()))
+            .select(tenants::id)
+            .get_result(connection)
+            .optional()?,
     };
     found.map(drop).ok_or(StoreError::Missing("tenant"))
 }

@@ -3,6 +3,10 @@
 mod support;
 
 mod api_keys;
+mod architecture;
 mod authorization_matrix;
+mod documentation;
+mod licences;
 mod oidc_config;
+mod policies;
 mod tenants;

@@ -6,7 +6,7 @@ mod database;
 mod server;
 
 pub(crate) use answer::Answer;
-pub(crate) use caller::{Caller, Request};
+pub(crate) use caller::Caller;
 pub(crate) use database::{Backend, TestDatabase};
 pub(crate) use server::{TestServer, Tweaks};
 
