@@ -33,8 +33,13 @@ impl DatabaseUrl {
         match scheme {
             "sqlite" if rest.is_empty() || rest.ends_with('/') => Err(refused("names no file")),
             "sqlite" if rest.contains(['?', '#']) => Err(refused("has parameters, which SQLite URLs do not take here")),
+            // SQLite has meanings of its own for these, and none of them is a file that lasts.
+            "sqlite" if rest.starts_with(':') || rest.starts_with("file:") => Err(refused("names no file")),
             "sqlite" => Ok(Self::Sqlite(PathBuf::from(rest))),
-            "postgres" | "postgresql" => Ok(Self::Postgres(text.to_owned().into())),
+            "postgres" | "postgresql" => match unreadable(rest) {
+                Some(what) => Err(refused(what)),
+                None => Ok(Self::Postgres(text.to_owned().into())),
+            },
             other => Err(refused(&format!("has the scheme {}", quoted(other)))),
         }
     }
@@ -47,6 +52,41 @@ impl DatabaseUrl {
             Self::Postgres(_) => None,
         }
     }
+}
+
+/// Why libpq could misread the part after `postgres://`. It tells of such a URL by repeating it, or by
+/// naming as a host what was meant to be a password.
+fn unreadable(rest: &str) -> Option<&'static str> {
+    const ENCODE: &str = "has a character in its user or password that must be percent-encoded";
+    let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, path) = before.split_once('/').unwrap_or((before, ""));
+    let (user, hosts) = authority.split_once('@').unwrap_or(("", authority));
+    if hosts.contains('@') || path.contains('@') {
+        return Some(ENCODE);
+    }
+    // A host is a name, an address in brackets or an encoded path; a port is a number.
+    let port_is_number = |host: &str| match host.rsplit_once(']').map_or(host, |(_, after)| after).rsplit_once(':') {
+        Some((_, port)) => port.bytes().all(|b| b.is_ascii_digit()),
+        None => true,
+    };
+    if !hosts.split(',').all(port_is_number) {
+        return Some("has a port that is no number");
+    }
+    let parameter = |pair: &str| {
+        pair.split_once('=').is_some_and(|(name, value)| {
+            let named = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            named && !value.contains('=')
+        })
+    };
+    if !query.is_empty() && !query.split('&').all(parameter) {
+        return Some("has a parameter that is not name=value, or an unencoded `?` before its parameters");
+    }
+    let encoded = |text: &str| {
+        text.split('%').skip(1).all(|after| {
+            after.get(..2).is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()) && digits != "00")
+        })
+    };
+    (![user, hosts, path, query].into_iter().all(encoded)).then_some(ENCODE)
 }
 
 impl fmt::Display for DatabaseUrl {
@@ -74,6 +114,35 @@ mod tests {
         for text in ["gatewood.db", "/var/lib/gatewood.db", "mysql://h/d", "sqlite:x.db", "sqlite://", "sqlite:///x/"] {
             let reason = DatabaseUrl::parse("database_url", text).unwrap_err().reason;
             assert!(reason.contains("sqlite:///abs/path.db"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_postgres_url_that_libpq_would_misread_is_refused() {
+        for url in [
+            "postgres://me:hunter2",
+            "postgres://me:a/b@h/d",
+            "postgres://me:a@b@h/d",
+            "postgres://me:a?b@h/d",
+            "postgres://me:a%zz@h/d",
+            "postgres://me:a%@h/d",
+            "postgres://me:a%00@h/d",
+            "postgres://h/d?hunter2",
+            "postgres://h/d?a=b=c",
+        ] {
+            assert!(DatabaseUrl::parse("database_url", url).is_err(), "{url}");
+        }
+        for url in [
+            "postgres://",
+            "postgres:///d",
+            "postgres://h",
+            "postgresql://me:a%40b%2F@h:5433/d",
+            "postgres://me@h1:1,h2:2/d?target_session_attrs=read-write",
+            "postgres://me@[::1]:5432/d?sslmode=require&application_name=a%20b",
+            "postgres://%2Fvar%2Frun%2Fpostgresql/d",
+            "postgres:///d?host=/run/postgresql&user=me@realm",
+        ] {
+            assert!(DatabaseUrl::parse("database_url", url).is_ok(), "{url}");
         }
     }
 
