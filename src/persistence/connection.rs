@@ -1,8 +1,8 @@
 //! One connection to either backend.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
 use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, ConnectionError, ConnectionResult, QueryResult, RunQueryDsl};
@@ -52,10 +52,14 @@ impl Manager {
         Self { url, access }
     }
 
+    /// How long PostgreSQL works on one statement of a request. Whoever asked has been told by then
+    /// that there is no answer, and a statement that waits for a lock must not wait on for nobody.
+    pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+
     /// A new connection, ready to be used.
     pub(super) fn establish(&self) -> ConnectionResult<Db> {
         match &self.url {
-            DatabaseUrl::Postgres(url) => PgConnection::establish(url.expose_secret()).map(Db::Postgres),
+            DatabaseUrl::Postgres(url) => PgConnection::establish(&with_limits(url.expose_secret())).map(Db::Postgres),
             DatabaseUrl::Sqlite(path) => {
                 let path =
                     path.to_str().ok_or_else(|| ConnectionError::BadConnection("the path is not UTF-8".into()))?;
@@ -68,11 +72,13 @@ impl Manager {
 
     /// WAL lets readers go on while one writes; FULL, because an acknowledged write must survive a power cut.
     fn prepare(&self, connection: &mut SqliteConnection) -> QueryResult<()> {
-        use diesel::connection::SimpleConnection;
         let timeout = Self::BUSY_TIMEOUT.as_millis();
         connection.batch_execute(&format!("PRAGMA busy_timeout = {timeout}; PRAGMA foreign_keys = ON;"))?;
         match self.access {
-            Access::Write => connection.batch_execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"),
+            Access::Write => {
+                connection.batch_execute("PRAGMA synchronous = FULL;")?;
+                enter_wal(connection, Self::BUSY_TIMEOUT)
+            }
             Access::Read => connection.batch_execute("PRAGMA query_only = ON;"),
         }
     }
@@ -83,7 +89,14 @@ impl r2d2::ManageConnection for Manager {
     type Error = ConnectionError;
 
     fn connect(&self) -> Result<Link, ConnectionError> {
-        Ok(Link { db: self.establish()?, broken: false })
+        let mut db = self.establish()?;
+        if let Db::Postgres(connection) = &mut db {
+            let timeout = Self::STATEMENT_TIMEOUT.as_millis();
+            let limits =
+                format!("SET statement_timeout = {timeout}; SET idle_in_transaction_session_timeout = {timeout}");
+            connection.batch_execute(&limits).map_err(ConnectionError::CouldntSetupConfiguration)?;
+        }
+        Ok(Link { db, broken: false })
     }
 
     fn is_valid(&self, link: &mut Link) -> Result<(), ConnectionError> {
@@ -93,6 +106,31 @@ impl r2d2::ManageConnection for Manager {
 
     fn has_broken(&self, link: &mut Link) -> bool {
         link.broken || diesel::r2d2::R2D2Connection::is_broken(&mut link.db)
+    }
+}
+
+/// Changes a database file to WAL mode, which does nothing when it is in it. Two processes that do so
+/// at once on a new file get in each other's way, and SQLite does not wait by itself there.
+fn enter_wal(connection: &mut SqliteConnection, patience: Duration) -> QueryResult<()> {
+    let began = Instant::now();
+    loop {
+        match connection.batch_execute("PRAGMA journal_mode = WAL;") {
+            Err(error) if began.elapsed() < patience && error.to_string().contains("database is locked") => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// The URL with limits on how long a network that swallows everything is believed. libpq waits for
+/// hours by itself. What the URL says itself comes later in it and counts.
+fn with_limits(url: &str) -> String {
+    const LIMITS: &str =
+        "connect_timeout=5&tcp_user_timeout=10000&keepalives_idle=15&keepalives_interval=5&keepalives_count=3";
+    match url.split_once('?') {
+        Some((before, query)) => format!("{before}?{LIMITS}&{query}"),
+        None => format!("{url}?{LIMITS}"),
     }
 }
 

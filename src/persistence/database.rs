@@ -72,7 +72,7 @@ impl Database {
             make_private(file)?;
         }
         let mut db = Self::first_connection(url)?;
-        migrations::run(&mut db)
+        migrations::run(&mut db).map_err(|error| error.at(url))
     }
 
     fn first_connection(url: &DatabaseUrl) -> Result<Db, StoreError> {
@@ -127,12 +127,15 @@ impl Database {
             }
             span.in_scope(|| lane(&inner).run(&work))
         });
-        match blocking {
-            Some(blocking) => {
-                let done = blocking.await;
-                done.unwrap_or_else(|error| Err(StoreError::Failed(format!("the database task ended: {error}"))))
-            }
-            None => Err(StoreError::Failed("the database was closed".to_owned())),
+        let Some(blocking) = blocking else {
+            return Err(StoreError::Failed("the database was closed".to_owned()));
+        };
+        // A thread that waits for a database that is silent cannot be ended; it keeps its place until
+        // the connection is given up. What it was asked may have been done, and was not acknowledged.
+        match tokio::time::timeout(self.0.wait + Manager::STATEMENT_TIMEOUT, blocking).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(error)) => Err(StoreError::Failed(format!("the database task ended: {error}"))),
+            Err(_elapsed) => Err(StoreError::Unavailable("no answer in time".to_owned())),
         }
     }
 }
@@ -156,7 +159,7 @@ impl Lane {
             .test_on_check_out(false)
             .error_handler(Box::new(last_error.clone()))
             .build(Manager::new(url.clone(), access))
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            .map_err(|error| StoreError::Unavailable(format!("{url}: {error}")))?;
         // Nothing runs on this runtime but blocking work; its other thread never does anything.
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)

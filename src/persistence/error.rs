@@ -2,6 +2,8 @@
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
+use crate::domain::DatabaseUrl;
+
 /// Why a repository could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -52,6 +54,15 @@ impl StoreError {
         move |error| match error {
             DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Taken(what),
             other => other.into(),
+        }
+    }
+
+    /// Says which database it is about, where that is all there is to say.
+    pub(super) fn at(self, url: &DatabaseUrl) -> Self {
+        match self {
+            Self::Unavailable(text) | Self::LostConnection(text) => Self::Unavailable(format!("{url}: {text}")),
+            Self::Failed(text) => Self::Failed(format!("{url}: {text}")),
+            other => other,
         }
     }
 
