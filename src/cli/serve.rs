@@ -11,11 +11,12 @@ pub(super) fn run(flags: &ConfigFlags) -> Outcome {
     logging::start(&config.log);
     block_on(async {
         let server = Server::build(&config, Ambient::system()).await.map_err(|error| error.to_string())?;
+        // From here on a signal is an orderly end, also one that comes between the line and the first request.
+        let stop = stop_signal()?;
         if let Some(key) = &server.first_key {
             key.deliver().map_err(|error| format!("{error}; `gatewood keys create --root` makes another root key"))?;
         }
         server.announce();
-        let stop = stop_signal()?;
         server.run_until_stopped(stop).await.map_err(|error| error.to_string())
     })
 }

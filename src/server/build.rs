@@ -105,7 +105,6 @@ impl Server {
         plane.check_against(&row, config, &instance).await?;
         let ring = key_ring(config, &database, &entropy).await?;
         let keys = ApiKeys::new(database.clone());
-        let first_key = root_key::ensure(config, &keys, &entropy, clock.now()).await?;
         let authenticator = Arc::new(Authenticator::new(keys.clone(), instance, clock.clone(), timing));
         authenticator.look().await?;
         let guard = Guard::new(Arc::new(plane.snapshot), row.id, entropy.clone());
@@ -116,10 +115,13 @@ impl Server {
         let repositories = Repositories {
             tenants: Tenants::new(database.clone()),
             oidc_configs: OidcConfigs::new(database, Arc::new(ring), entropy.clone()),
-            api_keys: keys,
+            api_keys: keys.clone(),
         };
+        let (now, drawn) = (clock.now(), entropy.clone());
         let app = App { guard, authenticator: Arc::clone(&authenticator), repositories, clock, entropy };
         let (http, address) = bind(config, Arc::new(app), routes)?;
+        // The last step: a key that was made by a start that failed would be shown to nobody.
+        let first_key = root_key::ensure(config, &keys, &drawn, now).await?;
         let drain_timeout = config.server.drain_timeout;
         Ok(Self { http, authenticator, drain_timeout, address, revision, place: plane.place, first_key })
     }
