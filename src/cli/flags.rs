@@ -46,10 +46,14 @@ impl ConfigFlags {
         .into_iter()
         .filter_map(|(name, value)| Some((name, value.clone()?)))
         .collect();
-        // A variable that is no UTF-8 cannot be one of ours.
-        let environment =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Layers::collect(self.config.as_deref(), &flags, environment)
+        // A name that is no UTF-8 cannot be one of ours; a value may be a mistake in one of ours.
+        let named = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        let ours = named.filter(|(name, _)| name.starts_with(Layers::PREFIX));
+        let environment = ours.map(|(name, value)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            Err(_may_be_a_secret) => Err(ConfigError(format!("the environment variable {name} is not UTF-8"))),
+        });
+        Layers::collect(self.config.as_deref(), &flags, environment.collect::<Result<Vec<_>, _>>()?)
     }
 
     /// The configuration.

@@ -37,6 +37,8 @@ impl fmt::Display for Origin {
 pub struct Layers(pub(super) BTreeMap<&'static str, (String, Origin)>);
 
 impl Layers {
+    /// How the names of our variables begin.
+    pub(crate) const PREFIX: &'static str = "GATEWOOD_";
     /// The variable that names the file.
     const FILE_VARIABLE: &'static str = "GATEWOOD_CONFIG";
 
@@ -56,7 +58,7 @@ impl Layers {
             }
         }
         let environment: BTreeMap<String, String> =
-            environment.into_iter().filter(|(name, _)| name.starts_with("GATEWOOD_")).collect();
+            environment.into_iter().filter(|(name, _)| name.starts_with(Self::PREFIX)).collect();
         let named = environment.get(Self::FILE_VARIABLE).map(PathBuf::from);
         if let Some(path) = file.map(Path::to_path_buf).or(named) {
             layers.add_file(&path)?;
@@ -95,7 +97,7 @@ impl Layers {
 
     fn add_environment(&mut self, environment: BTreeMap<String, String>) -> Result<(), ConfigError> {
         for (variable, value) in environment {
-            if variable == Self::FILE_VARIABLE || is_service_link(&variable) {
+            if variable == Self::FILE_VARIABLE || is_service_link(&variable, &value) {
                 continue;
             }
             let key = KEYS.iter().find(|key| key.variable() == variable);
@@ -108,9 +110,13 @@ impl Layers {
     }
 }
 
-/// Kubernetes sets such variables in every container when there is a service called "gatewood".
-fn is_service_link(variable: &str) -> bool {
-    variable.starts_with("GATEWOOD_SERVICE_") || variable == "GATEWOOD_PORT" || variable.starts_with("GATEWOOD_PORT_")
+/// Kubernetes sets such variables in every container when there is a service called "gatewood", or
+/// one whose name begins with "gatewood-".
+fn is_service_link(variable: &str, value: &str) -> bool {
+    let of_a_port =
+        variable.rsplit_once("_PORT_").is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let address = variable.ends_with("_PORT") && value.contains("://");
+    variable.ends_with("_SERVICE_HOST") || variable.contains("_SERVICE_PORT") || of_a_port || address
 }
 
 fn unknown(what: &str, known: impl Iterator<Item = String>) -> ConfigError {

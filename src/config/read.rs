@@ -13,8 +13,8 @@ use super::keys::Key;
 use super::{
     Config, ConfigError, ControlPolicyChoice, DatabaseConfig, Layers, LogConfig, LogFormat, Origin, ServerConfig,
 };
-use crate::domain::DatabaseUrl;
 use crate::domain::invalid::quoted;
+use crate::domain::{DatabaseUrl, KeyMaterial};
 
 impl Config {
     /// Reads and checks every value.
@@ -34,8 +34,9 @@ impl Config {
                 "embedded" => Some(ControlPolicyChoice::Embedded),
                 _ => None,
             })?,
-            root_api_key: reader.secret("root_api_key", "root_api_key_file")?,
-            encryption_key: reader.secret("encryption_key", "encryption_key_file")?,
+            root_api_key: reader
+                .secret("root_api_key", "root_api_key_file", |text| KeyMaterial::parse(text).is_some())?,
+            encryption_key: reader.secret("encryption_key", "encryption_key_file", |text| !text.is_empty())?,
             database: DatabaseConfig {
                 connections: reader.number("database.connections", 1, 500)?,
                 wait: reader.duration("database.wait")?,
@@ -90,24 +91,25 @@ impl Reader<'_> {
     }
 
     /// A secret that is said itself or stands in a file, but not both.
-    fn secret(&self, name: &str, file: &str) -> Result<Option<SecretString>, ConfigError> {
+    fn secret(&self, name: &str, file: &str, accepted: fn(&str) -> bool) -> Result<Option<SecretString>, ConfigError> {
         match (self.0.0.get(name), self.0.0.get(file)) {
             (Some((_, one)), Some((_, other))) => {
                 Err(ConfigError(format!("both `{name}` ({one}) and `{file}` ({other}) are set; set one")))
             }
-            (Some((text, origin)), None) if text.trim().is_empty() => Err(refused(name, text, origin)),
+            (Some((text, origin)), None) if !accepted(text.trim()) => Err(refused(name, text, origin)),
             (Some((text, _)), None) => Ok(Some(text.trim().to_owned().into())),
             (None, Some((path, origin))) => {
                 let text = fs::read_to_string(path).map_err(|error| {
                     ConfigError(format!(
                         "`{file}` (from {origin}) names {}, which cannot be read: {error}",
-                        quoted(path)
+                        quoted_path(path)
                     ))
                 })?;
-                if text.trim().is_empty() {
+                if !accepted(text.trim()) {
+                    let accepts = Key::find(name).map_or("another text", |key| key.accepts);
                     return Err(ConfigError(format!(
-                        "`{file}` (from {origin}) names {}, which is empty",
-                        quoted(path)
+                        "`{file}` (from {origin}) names {}, which does not hold what is accepted: {accepts}",
+                        quoted_path(path)
                     )));
                 }
                 Ok(Some(text.trim().to_owned().into()))
@@ -124,6 +126,12 @@ fn refused(name: &str, text: &str, origin: &Origin) -> ConfigError {
     let hidden = name == "database_url" || key.is_none_or(|key| key.secret);
     let value = if hidden { "not accepted".to_owned() } else { quoted(text) };
     ConfigError(format!("`{name}` (from {origin}) is {value}; accepted is {accepts}"))
+}
+
+/// A path for an error text, unless it looks like the secret itself in the place of the path to it.
+fn quoted_path(path: &str) -> String {
+    let is_secret = path.trim_end().ends_with('=') || path.contains("gwk_");
+    if is_secret { "something that looks like the secret itself".to_owned() } else { quoted(path) }
 }
 
 fn existing(text: &str, exists: fn(&Path) -> bool) -> Option<PathBuf> {

@@ -19,11 +19,13 @@ use crate::persistence::{Database, KeyRing, OidcConfigs};
 /// sealed under a key that is not there.
 pub async fn key_ring(config: &Config, database: &Database, entropy: &Entropy) -> Result<KeyRing, StartError> {
     let used = OidcConfigs::sealing_keys(database).await?;
+    let mut place = "`encryption_key`, or the file that `encryption_key_file` names,".to_owned();
     let text = match (&config.encryption_key, config.database_url.sqlite_file()) {
         (Some(text), _) => text.clone(),
         (None, None) => return Err(StartError::no_encryption_key("PostgreSQL is used without an encryption key")),
         (None, Some(file)) => {
             let path = beside(file, "encryption-key");
+            place = path.display().to_string();
             match fs::read_to_string(&path) {
                 Ok(text) => {
                     warn_if_readable(&path);
@@ -50,8 +52,7 @@ pub async fn key_ring(config: &Config, database: &Database, entropy: &Entropy) -
             }
         }
     };
-    let ring = KeyRing::parse(&text)
-        .map_err(|error| StartError::new(format!("the encryption key is not accepted: {error}")))?;
+    let ring = KeyRing::parse(&text).map_err(|error| StartError::new(format!("{place} is not accepted: {error}")))?;
     let missing: Vec<String> = used.into_iter().filter(|id| !ring.has(id)).map(|id| format!("`{id}`")).collect();
     if !missing.is_empty() {
         let ids = missing.join(", ");
