@@ -4,9 +4,9 @@ use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
 
 use super::flags::ConfigFlags;
-use super::{Outcome, block_on, print};
+use super::{Outcome, block_on, open_database, print};
 use crate::domain::{Clock, Entropy, KeyMaterial};
-use crate::persistence::{ApiKeys, Database, PoolSettings};
+use crate::persistence::ApiKeys;
 use crate::server::issue_root_key;
 
 #[derive(Subcommand)]
@@ -37,9 +37,7 @@ pub(super) fn run(command: &KeysCommand) -> Outcome {
         KeysCommand::Create(flags) => {
             let config = flags.config.config()?;
             block_on(async {
-                Database::migrate(&config.database_url).map_err(|error| error.to_string())?;
-                let pool = PoolSettings { connections: 1, wait: config.database.wait };
-                let database = Database::connect(&config.database_url, pool).map_err(|error| error.to_string())?;
+                let database = open_database(&config)?;
                 let made = issue_root_key(&ApiKeys::new(database), &entropy, clock.now()).await;
                 show(&made.map_err(|error| error.to_string())?);
                 Ok(())

@@ -11,6 +11,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::config::Config;
+use crate::persistence::{Database, PoolSettings};
+
 /// A Cedar-policy authorization service.
 #[derive(Parser)]
 #[command(name = "gatewood", version, propagate_version = true, arg_required_else_help = true)]
@@ -63,6 +66,18 @@ fn complain(error: &str) {
 #[expect(clippy::print_stdout, reason = "this is what the command was called for")]
 fn print(text: &str) {
     print!("{text}");
+}
+
+/// Opens a database that is there: a command that works on one must not make it, or a misspelt URL
+/// would end in an empty database and a success.
+fn open_database(config: &Config) -> Result<Database, String> {
+    let url = &config.database_url;
+    if let Some(file) = url.sqlite_file().filter(|file| !file.is_file()) {
+        return Err(format!("there is no database {}; `gatewood serve` makes one", file.display()));
+    }
+    Database::migrate(url).map_err(|error| error.to_string())?;
+    let pool = PoolSettings { connections: 1, wait: config.database.wait };
+    Database::connect(url, pool).map_err(|error| error.to_string())
 }
 
 /// Runs asynchronous work on a multi-threaded runtime.

@@ -6,9 +6,9 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::flags::ConfigFlags;
-use super::{Outcome, block_on, complain, print};
+use super::{Outcome, block_on, complain, open_database, print};
 use crate::domain::Entropy;
-use crate::persistence::{Database, PoolSettings, count_rows, reseal};
+use crate::persistence::{count_rows, reseal};
 use crate::server::key_ring;
 
 #[derive(Subcommand)]
@@ -23,9 +23,7 @@ pub(super) fn run(command: &SecretsCommand) -> Outcome {
     let config = flags.config()?;
     block_on(async {
         let text = |error: &dyn std::fmt::Display| error.to_string();
-        Database::migrate(&config.database_url).map_err(|error| text(&error))?;
-        let pool = PoolSettings { connections: 1, wait: config.database.wait };
-        let database = Database::connect(&config.database_url, pool).map_err(|error| text(&error))?;
+        let database = open_database(&config)?;
         let entropy = Entropy::system();
         let keys = Arc::new(key_ring(&config, &database, &entropy).await.map_err(|error| text(&error))?);
         let bar = ProgressBar::new(count_rows(&database).await.map_err(|error| text(&error))?);
