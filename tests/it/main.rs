@@ -5,6 +5,7 @@ mod support;
 mod api_keys;
 mod architecture;
 mod authorization_matrix;
+mod cli;
 mod documentation;
 mod licences;
 mod oidc_config;

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use diesel::{Connection, PgConnection, RunQueryDsl};
+use diesel::connection::SimpleConnection;
+use diesel::sql_types::Text;
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection};
 use tempfile::TempDir;
 
 /// Which database.
@@ -34,6 +36,64 @@ impl TestDatabase {
                 Self { url: with_database(&name), folder, postgres: Some(name) }
             }
         }
+    }
+}
+
+impl TestDatabase {
+    /// A connection past the service, for looking at rows and for damaging them.
+    pub(crate) fn raw(&self) -> Raw {
+        match self.url.strip_prefix("sqlite://") {
+            Some(path) => {
+                let mut connection = SqliteConnection::establish(path).unwrap();
+                connection.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
+                Raw::Sqlite(connection)
+            }
+            None => Raw::Postgres(PgConnection::establish(&self.url).unwrap()),
+        }
+    }
+
+    /// The database's file, when it is one.
+    pub(crate) fn file(&self) -> std::path::PathBuf {
+        self.folder.path().join("gatewood.db")
+    }
+}
+
+/// A connection past the service.
+pub(crate) enum Raw {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    value: String,
+}
+
+impl Raw {
+    /// Runs statements.
+    #[track_caller]
+    pub(crate) fn execute(&mut self, statements: &str) {
+        match self {
+            Self::Sqlite(connection) => connection.batch_execute(statements).unwrap(),
+            Self::Postgres(connection) => connection.batch_execute(statements).unwrap(),
+        }
+    }
+
+    /// The texts that a query gives in its column `value`.
+    #[track_caller]
+    pub(crate) fn texts(&mut self, query: &str) -> Vec<String> {
+        let rows: Vec<Row> = match self {
+            Self::Sqlite(connection) => diesel::sql_query(query).load(connection).unwrap(),
+            Self::Postgres(connection) => diesel::sql_query(query).load(connection).unwrap(),
+        };
+        rows.into_iter().map(|row| row.value).collect()
+    }
+
+    /// The one number that a query gives in its column `value`, a text.
+    #[track_caller]
+    pub(crate) fn number(&mut self, query: &str) -> i64 {
+        self.texts(query).first().unwrap().parse().unwrap()
     }
 }
 

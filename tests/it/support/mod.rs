@@ -3,12 +3,16 @@
 mod answer;
 mod caller;
 mod database;
+mod program;
+mod relay;
 mod server;
 
 pub(crate) use answer::Answer;
-pub(crate) use caller::Caller;
-pub(crate) use database::{Backend, TestDatabase};
-pub(crate) use server::{TestServer, Tweaks};
+pub(crate) use caller::{Caller, Request};
+pub(crate) use database::{Backend, Raw, TestDatabase, admin_url};
+pub(crate) use program::{Ended, Running, gatewood, run, signal, without_configuration};
+pub(crate) use relay::Relay;
+pub(crate) use server::{ENCRYPTION_KEY, TestServer, Tweaks, configure};
 
 /// Writes a test that runs on both databases. The name is a sentence; the body gets a fresh server.
 macro_rules! on_both {
