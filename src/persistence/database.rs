@@ -137,6 +137,7 @@ impl Database {
             Ok(Err(error)) => Err(StoreError::Failed(format!("the database task ended: {error}"))),
             Err(_elapsed) => Err(StoreError::Unavailable("no answer in time".to_owned())),
         }
+        .map_err(|error| error.at(&self.0.url))
     }
 }
 

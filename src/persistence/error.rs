@@ -90,7 +90,7 @@ fn is_lost(text: &str) -> bool {
 
 /// The same for SQLite's result codes and for a server that is on its way up or down.
 fn is_unavailable(text: &str) -> bool {
-    const SAYINGS: [&str; 12] = [
+    const SAYINGS: [&str; 13] = [
         "database is locked",
         "database table is locked",
         "readonly database",
@@ -99,6 +99,7 @@ fn is_unavailable(text: &str) -> bool {
         "unable to open database file",
         "the database system is",
         "cannot execute",
+        "canceling statement due to",
         "No space left on device",
         "too many connections",
         "remaining connection slots",
