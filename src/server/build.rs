@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use actix_web::dev::Server as HttpServerTask;
+use actix_web::dev::{Server as HttpServerTask, Service};
 use actix_web::middleware::from_fn;
 use actix_web::{App as HttpApp, HttpServer, web};
 
 use super::FirstKey;
 use super::control_plane::ControlPlane;
 use super::encryption::key_ring;
+use super::in_flight::InFlight;
 use super::root_key;
 use crate::app::{App, Guard, Repositories};
 use crate::authn::{Authenticator, Timing};
@@ -78,6 +79,7 @@ impl From<Findings> for StartError {
 pub struct Server {
     pub(super) http: HttpServerTask,
     pub(super) authenticator: Arc<Authenticator>,
+    pub(super) in_flight: InFlight,
     pub(super) drain_timeout: std::time::Duration,
     address: SocketAddr,
     revision: String,
@@ -119,11 +121,12 @@ impl Server {
         };
         let (now, drawn) = (clock.now(), entropy.clone());
         let app = App { guard, authenticator: Arc::clone(&authenticator), repositories, clock, entropy };
-        let (http, address) = bind(config, Arc::new(app), routes)?;
+        let in_flight = InFlight::default();
+        let (http, address) = bind(config, Arc::new(app), routes, &in_flight)?;
         // The last step: a key that was made by a start that failed would be shown to nobody.
         let first_key = root_key::ensure(config, &keys, &drawn, now).await?;
         let drain_timeout = config.server.drain_timeout;
-        Ok(Self { http, authenticator, drain_timeout, address, revision, place: plane.place, first_key })
+        Ok(Self { http, authenticator, in_flight, drain_timeout, address, revision, place: plane.place, first_key })
     }
 
     /// Where HTTP is served.
@@ -151,18 +154,34 @@ impl Server {
     }
 }
 
-fn bind(config: &Config, app: Arc<App>, routes: Routes) -> Result<(HttpServerTask, SocketAddr), StartError> {
+fn bind(
+    config: &Config,
+    app: Arc<App>,
+    routes: Routes,
+    in_flight: &InFlight,
+) -> Result<(HttpServerTask, SocketAddr), StartError> {
     let settings = HttpSettings {
         body_limit: Server::BODY_LIMIT,
         body_timeout: config.server.body_timeout,
         trusted_proxies: config.server.trusted_proxies.clone(),
     };
     let state = web::Data::new(HttpState { app, settings });
+    let in_flight = in_flight.clone();
     let factory = move || {
         let configure = http::configure(state.clone(), &routes);
-        HttpApp::new().configure(configure).wrap(from_fn(http::observe))
+        let in_flight = in_flight.clone();
+        HttpApp::new().configure(configure).wrap(from_fn(http::observe)).wrap_fn(move |request, service| {
+            let held = in_flight.enter();
+            let answer = service.call(request);
+            async move {
+                let answer = answer.await;
+                drop(held);
+                answer
+            }
+        })
     };
-    let drain = config.server.drain_timeout.as_secs().max(1);
+    // It counts in whole seconds; the bound itself is kept by whoever runs the server.
+    let drain = config.server.drain_timeout.as_secs() + 1;
     let server = HttpServer::new(factory)
         .workers(config.server.workers)
         .shutdown_timeout(drain)

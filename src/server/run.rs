@@ -1,7 +1,6 @@
 //! Running, and stopping in good order.
 
 use std::future::Future;
-use std::time::Duration;
 
 use super::{Server, StartError};
 
@@ -12,7 +11,7 @@ impl Server {
     /// # Errors
     /// When a part ended that should have gone on.
     pub async fn run_until_stopped(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
-        let Self { http, authenticator, drain_timeout, .. } = self;
+        let Self { http, authenticator, in_flight, drain_timeout, .. } = self;
         let handle = http.handle();
         let mut http = std::pin::pin!(http);
         let ended = tokio::select! {
@@ -25,8 +24,9 @@ impl Server {
         };
         if ended.is_none() {
             tracing::info!("stopping: accepted requests may finish");
-            let drained = tokio::time::timeout(drain_timeout + Duration::from_secs(1), async {
-                tokio::join!(handle.stop(true), &mut http)
+            let drained = tokio::time::timeout(drain_timeout, async {
+                let closed = async { tokio::join!(handle.stop(true), &mut http) };
+                tokio::select! { _ = closed => {}, () = in_flight.quiet() => {} }
             });
             if drained.await.is_err() {
                 tracing::warn!("stopped before every request had finished");
