@@ -7,6 +7,7 @@ mod architecture;
 mod authorization_matrix;
 mod cli;
 mod documentation;
+mod faults;
 mod licences;
 mod oidc_config;
 mod policies;
