@@ -128,7 +128,7 @@ pub const KEYS: &[Key] = &[
     key("log.format", Some("auto"), "auto, human or json", "`auto`: for people on a terminal, JSON otherwise."),
     key(
         "log.level",
-        Some("info"),
+        Some("info,actix_server=warn,actix_http=off"),
         "error, warn, info, debug or trace, or a filter like info,gatewood=debug",
         "Which log lines there are.",
     ),

@@ -127,9 +127,10 @@ fn unknown(what: &str, known: impl Iterator<Item = String>) -> ConfigError {
 fn flatten(prefix: &str, table: toml::Table, found: &mut Vec<(String, toml::Value)>) {
     for (name, value) in table {
         let name = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
-        match value {
-            toml::Value::Table(table) => flatten(&name, table, found),
-            other => found.push((name, other)),
+        if let toml::Value::Table(table) = value {
+            flatten(&name, table, found);
+        } else {
+            found.push((name, value));
         }
     }
 }

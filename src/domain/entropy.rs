@@ -8,7 +8,9 @@ use super::Timestamp;
 
 /// Where the service draws ids, keys and nonces from.
 #[derive(Clone)]
-pub struct Entropy(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+pub struct Entropy(Arc<Fill>);
+
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl std::fmt::Debug for Entropy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -19,10 +21,12 @@ impl std::fmt::Debug for Entropy {
 impl Entropy {
     /// The operating system's generator.
     ///
-    /// When that fails there is no safe way on, so drawing from it ends the task with a panic; the
-    /// kernel's generator does not fail once it has started.
+    /// # Panics
+    /// Drawing from it panics when the generator fails, as there is no safe way on without
+    /// randomness; the kernel's does not fail once it has started.
     #[must_use]
     #[expect(clippy::expect_used, reason = "an answer without randomness would be a predictable key")]
+    #[expect(clippy::disallowed_methods, reason = "the one place that may draw from the ambient generator")]
     pub fn system() -> Self {
         Self(Arc::new(|bytes| getrandom::fill(bytes).expect("the operating system gives random bytes")))
     }

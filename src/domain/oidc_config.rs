@@ -110,7 +110,7 @@ impl IssuerUrl {
         };
         let url = Url::parse(text).map_err(|error| invalid(&format!("is not a URL: {error}")))?;
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        let loopback = is_loopback(url.host());
+        let loopback = is_loopback(url.host().as_ref());
         match scheme.to_ascii_lowercase().as_str() {
             "https" => {}
             "http" if loopback => {}
@@ -166,9 +166,9 @@ impl IssuerUrl {
     }
 }
 
-fn is_loopback(host: Option<Host<&str>>) -> bool {
+fn is_loopback(host: Option<&Host<&str>>) -> bool {
     match host {
-        Some(Host::Domain(domain)) => domain == "localhost",
+        Some(Host::Domain(domain)) => *domain == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,

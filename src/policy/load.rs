@@ -30,7 +30,7 @@ pub fn load(source: &StoreSource) -> Result<Snapshot, Findings> {
     match schema {
         Some(schema) if loader.findings.is_empty() => Ok(loader.finish(source, schema)),
         _ => {
-            loader.findings.sort_by(|a, b| (&a.file, a.place).cmp(&(&b.file, b.place)));
+            loader.findings.sort_by(|a, b| (&a.file, a.place, &a.message).cmp(&(&b.file, b.place, &b.message)));
             Err(Findings { store: source.store.clone(), findings: loader.findings })
         }
     }
@@ -161,6 +161,26 @@ mod tests {
     }
 
     #[test]
+    fn every_policy_file_of_the_folder_is_in_the_binary() {
+        let mut in_folder: Vec<String> = std::fs::read_dir("policies/gatewood")
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.ends_with(".cedar"))
+            .collect();
+        in_folder.sort();
+        let embedded: Vec<String> =
+            StoreSource::embedded_control_plane().policies.into_iter().map(|file| file.name).collect();
+        assert_eq!(in_folder, embedded);
+    }
+
+    #[test]
+    fn a_misspelt_role_is_refused() {
+        let findings =
+            store("@id(\"a\")\npermit (principal in Gatewood::Role::\"amdin\", action, resource);").unwrap_err();
+        assert!(findings[0].starts_with("test.cedar:2:") && findings[0].contains("amdin"), "{findings:?}");
+    }
+
+    #[test]
     fn every_shipped_forbid_says_why() {
         let snapshot = load(&StoreSource::embedded_control_plane()).unwrap();
         for policy in snapshot.policies().iter().filter(|policy| policy.effect == cedar_policy::Effect::Forbid) {
@@ -213,5 +233,8 @@ mod tests {
         let last = moved.policies[0].text.pop().unwrap();
         moved.policies[1].text.insert(0, last);
         assert_ne!(revision(&source), revision(&moved));
+        let mut elsewhere = source.clone();
+        elsewhere.schema.name = "/etc/gatewood/schema.cedarschema".to_owned();
+        assert_eq!(revision(&source), revision(&elsewhere));
     }
 }

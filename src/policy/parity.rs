@@ -58,10 +58,10 @@ impl Differences {
         for used in uses {
             found.compare(schema, used);
         }
-        let used: BTreeSet<String> = uses.iter().map(|used| Self::uid(used.name)).collect();
+        let wanted: BTreeSet<String> = uses.iter().map(|used| Self::uid(used.name)).collect();
         let declared: BTreeSet<String> =
             schema.actions().filter(|action| applies(schema, action)).map(ToString::to_string).collect();
-        for action in declared.difference(&used) {
+        for action in declared.difference(&wanted) {
             found.complaints.push(format!("the schema declares `{action}`, which no route uses: take it out"));
         }
         if found.complaints.is_empty() { Ok(()) } else { Err(found) }

@@ -38,14 +38,14 @@ pub struct PolicyRevision(String);
 
 impl PolicyRevision {
     /// SHA-256 over the schema and the policy files with their names, each with its length before
-    /// it, so that text cannot move from one file to the next unnoticed.
+    /// it, so that text cannot move from one file to the next unnoticed. The schema's own name is
+    /// not in it: replicas may keep it in different places.
     pub(super) fn of(source: &StoreSource) -> Self {
         let mut hash = Sha256::new();
-        for file in std::iter::once(&source.schema).chain(&source.policies) {
-            for part in [&file.name, &file.text] {
-                hash.update((part.len() as u64).to_le_bytes());
-                hash.update(part);
-            }
+        let files = source.policies.iter().flat_map(|file| [file.name.as_str(), file.text.as_str()]);
+        for part in std::iter::once(source.schema.text.as_str()).chain(files) {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
         }
         Self(hex::encode(hash.finalize()))
     }

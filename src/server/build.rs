@@ -142,7 +142,7 @@ impl Server {
             listen = %format_args!("http://{address}"),
             policy.revision = self.revision,
             policies = self.place,
-            first_request = %format_args!("curl -H \"X-API-Key: $GATEWOOD_KEY\" http://{address}/v1/whoami"),
+            first_request = %format_args!("curl -H \"X-API-Key: $KEY\" http://{address}/v1/whoami"),
             "listening"
         );
         if !address.ip().is_loopback() {

@@ -394,7 +394,7 @@ async fn a_postgres_that_became_read_only_refuses_writes_and_reads_go_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_is_spoken_to_over_tls() {
-    let data = std::env::var("GATEWOOD_TEST_POSTGRES_PGDATA").ok();
+    let data = std::env::var("TEST_POSTGRES_PGDATA").ok();
     let mut modes = vec!["sslmode=require".to_owned()];
     modes.extend(data.map(|data| format!("sslmode=verify-full&sslrootcert={data}/server.crt")));
     for mode in modes {

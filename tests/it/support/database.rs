@@ -107,10 +107,10 @@ impl Drop for TestDatabase {
 
 /// The URL of the server's own database. Tests that need PostgreSQL fail without it; they never skip.
 pub(crate) fn admin_url() -> String {
-    std::env::var("GATEWOOD_TEST_POSTGRES_URL").unwrap_or_else(|_missing| {
+    std::env::var("TEST_POSTGRES_URL").unwrap_or_else(|_missing| {
         panic!(
             "this test needs PostgreSQL: run ./scripts/test, or `./scripts/postgres run -- cargo test`, \
-             or set GATEWOOD_TEST_POSTGRES_URL to a server where databases may be made"
+             or set TEST_POSTGRES_URL to a server where databases may be made"
         )
     })
 }
