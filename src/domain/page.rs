@@ -52,14 +52,3 @@ pub struct Page<T> {
     /// The token of the next page; `None` when this one is the last.
     pub next: Option<uuid::Uuid>,
 }
-
-impl<T> Page<T> {
-    /// Cuts a page from rows of which one more than `limit` was fetched.
-    pub fn cut(mut rows: Vec<T>, limit: u16, id: impl Fn(&T) -> uuid::Uuid) -> Self {
-        let limit = usize::from(limit);
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = if more { rows.last().map(id) } else { None };
-        Self { items: rows, next }
-    }
-}

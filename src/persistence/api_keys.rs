@@ -5,6 +5,7 @@ use diesel::prelude::*;
 
 use super::connection::Db;
 use super::instance::move_authn_epoch;
+use super::readable::{cut, readable};
 use super::schema::api_keys;
 use super::tenants::{lock, stored_id};
 use super::{Database, StoreError};
@@ -196,16 +197,22 @@ impl ApiKeys {
                     super::tenants::require(db, tenant)?;
                 }
                 let after = page.after.map(|id| id.as_hyphenated().to_string()).unwrap_or_default();
-                let mut query = api_keys::table.into_boxed().filter(api_keys::revoked_at.is_null());
-                query = match scope {
-                    KeyScope::Instance => query.filter(api_keys::tenant_id.is_null()),
-                    KeyScope::Tenant(tenant) => query.filter(api_keys::tenant_id.eq(tenant.to_string())),
+                let page_of_it = || {
+                    let query = api_keys::table.into_boxed().filter(api_keys::revoked_at.is_null());
+                    let query = match scope {
+                        KeyScope::Instance => query.filter(api_keys::tenant_id.is_null()),
+                        KeyScope::Tenant(tenant) => query.filter(api_keys::tenant_id.eq(tenant.to_string())),
+                    };
+                    query.filter(api_keys::id.gt(after.clone())).order(api_keys::id).limit(i64::from(page.limit) + 1)
                 };
-                let page_of_it =
-                    query.filter(api_keys::id.gt(after)).order(api_keys::id).limit(i64::from(page.limit) + 1);
-                let rows = page_of_it.select(ApiKeyRow::as_select()).load(db)?;
-                let keys = rows.into_iter().map(ApiKeyRow::into_key).collect::<Result<Vec<_>, _>>()?;
-                Ok(Page::cut(keys, page.limit, |key| key.id.uuid()))
+                let rows = readable(
+                    db,
+                    |db| page_of_it().select(ApiKeyRow::as_select()).load(db),
+                    |row| (row.id.clone(), row.into_key()),
+                    |db| page_of_it().select(api_keys::id).load(db),
+                    |db, id| find(db, scope, stored_key_id(id)?),
+                )?;
+                cut(rows, page.limit)
             })
             .await
     }
@@ -290,7 +297,9 @@ impl ApiKeys {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn touch(&self, used: Vec<(ApiKeyId, Timestamp)>) -> Result<(), StoreError> {
+    pub async fn touch(&self, mut used: Vec<(ApiKeyId, Timestamp)>) -> Result<(), StoreError> {
+        // Two replicas that note the same keys must not wait for one another in a circle.
+        used.sort_unstable();
         self.0
             .write(move |db| {
                 for (id, at) in &used {

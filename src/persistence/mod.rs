@@ -14,6 +14,7 @@ mod instance;
 mod key_ring;
 mod migrations;
 mod oidc_configs;
+mod readable;
 mod reseal;
 mod schema;
 mod tenants;

@@ -79,10 +79,13 @@ fn reseal_batch(db: &mut Db, keys: &KeyRing, entropy: &Entropy, after: &str) -> 
             done.current += 1;
             continue;
         }
-        let (row, tenant) = (stored_config_id(&id)?, stored_id(&tenant)?);
-        match keys.open(tenant, row, &Sealed { key_id, bytes }) {
+        let opened = stored_config_id(&id).and_then(|row| {
+            let tenant = stored_id(&tenant)?;
+            Ok((tenant, row, keys.open(tenant, row, &Sealed { key_id, bytes })?))
+        });
+        match opened {
             Err(error) => done.failed.push(error.to_string()),
-            Ok(secret) => {
+            Ok((tenant, row, secret)) => {
                 let sealed = keys.seal(entropy, tenant, row, &secret)?;
                 let under =
                     (oidc_configs::secret_key_id.eq(sealed.key_id), oidc_configs::secret_sealed.eq(sealed.bytes));

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 
 use super::connection::Db;
 use super::instance::move_authn_epoch;
+use super::readable::{cut, readable};
 use super::schema::tenants;
 use super::{Database, StoreError};
 use crate::domain::{Name, Page, PageRequest, Tenant, TenantId, Timestamp};
@@ -75,14 +76,16 @@ impl Tenants {
         self.0
             .read(move |db| {
                 let after = page.after.map(|id| id.as_hyphenated().to_string()).unwrap_or_default();
-                let rows = tenants::table
-                    .filter(tenants::id.gt(after))
-                    .order(tenants::id)
-                    .limit(i64::from(page.limit) + 1)
-                    .select(TenantRow::as_select())
-                    .load(db)?;
-                let found = rows.into_iter().map(TenantRow::into_tenant).collect::<Result<Vec<_>, _>>()?;
-                Ok(Page::cut(found, page.limit, |tenant| tenant.id.uuid()))
+                let page_of_it =
+                    tenants::table.filter(tenants::id.gt(after)).order(tenants::id).limit(i64::from(page.limit) + 1);
+                let rows = readable(
+                    db,
+                    |db| page_of_it.clone().select(TenantRow::as_select()).load(db),
+                    |row| (row.id.clone(), row.into_tenant()),
+                    |db| page_of_it.clone().select(tenants::id).load(db),
+                    |db, id| find(db, stored_id(id)?),
+                )?;
+                cut(rows, page.limit)
             })
             .await
     }
