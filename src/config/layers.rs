@@ -33,8 +33,15 @@ impl fmt::Display for Origin {
 }
 
 /// For every key that has a value: the value, and who said it.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Layers(pub(super) BTreeMap<&'static str, (String, Origin)>);
+
+impl fmt::Debug for Layers {
+    /// Who said which key. The values are left out: there are secrets among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.0.iter().map(|(key, (_, origin))| (key, origin))).finish()
+    }
+}
 
 impl Layers {
     /// How the names of our variables begin.

@@ -96,7 +96,10 @@ impl IssuerUrl {
     /// # Errors
     /// Names `field` and the rule that is broken.
     pub fn parse(field: &str, text: &str) -> Result<Self, Invalid> {
-        let invalid = |what: &str| Invalid::new(field, format!("{} {what}", quoted(text)));
+        // In front of an `@`, and behind a `?` or `#`, there may be a secret.
+        let shown = text.split(['?', '#']).next().unwrap_or_default();
+        let shown = if shown.contains('@') { "the URL".to_owned() } else { quoted(shown) };
+        let invalid = |what: &str| Invalid::new(field, format!("{shown} {what}"));
         if text.len() > Self::LONGEST {
             return Err(Invalid::new(field, format!("has more than {} bytes", Self::LONGEST)));
         }
@@ -235,6 +238,9 @@ mod tests {
     fn credentials_in_an_issuer_are_refused_without_being_repeated() {
         for url in ["https://user:hunter2@h", "https://user@h", "https://@h"] {
             assert_eq!(reason(url), "has credentials in it; an issuer has none");
+        }
+        for url in ["http://user:hunter2@h", "https://user:hunter2 @h", "https://h/?a=hunter2", "ftp://h#hunter2"] {
+            assert!(!reason(url).contains("hunter2"), "{url}");
         }
     }
 

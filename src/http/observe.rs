@@ -31,6 +31,8 @@ impl RequestId {
         let safe =
             |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b':' | b'/' | b'+' | b'=');
         match (sent.next().map(HeaderValue::as_bytes), sent.next()) {
+            // An API key in the wrong header must not get into the log.
+            (Some(id), None) if id.windows(4).any(|part| part == b"gwk_") => Self(fresh()),
             (Some(id), None) if (1..=Self::LONGEST).contains(&id.len()) && id.iter().copied().all(safe) => {
                 Self(String::from_utf8_lossy(id).into_owned())
             }
