@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::keys::Key;
 use super::{
@@ -57,10 +58,7 @@ impl Config {
                     "json" => Some(LogFormat::Json),
                     _ => None,
                 })?,
-                level: reader.value("log.level", |text| {
-                    let filter = text.parse::<tracing_subscriber::filter::Targets>();
-                    (!text.is_empty() && filter.is_ok()).then(|| text.to_owned())
-                })?,
+                level: reader.value("log.level", |text| is_filter(text).then(|| text.to_owned()))?,
             },
         })
     }
@@ -136,6 +134,14 @@ fn quoted_path(path: &str) -> String {
 
 fn existing(text: &str, exists: fn(&Path) -> bool) -> Option<PathBuf> {
     Some(PathBuf::from(text)).filter(|path| exists(path))
+}
+
+/// `info`, or `info,gatewood=debug`. A name alone would be a filter too, one that silences everything
+/// else: a misspelt level would be taken for one.
+fn is_filter(text: &str) -> bool {
+    let is_level = |text: &str| !text.is_empty() && text.parse::<LevelFilter>().is_ok();
+    let is_directive = |part: &str| part.split_once('=').map_or_else(|| is_level(part), |(_, level)| is_level(level));
+    text.split(',').all(is_directive) && text.parse::<Targets>().is_ok()
 }
 
 fn networks(text: &str) -> Option<Vec<IpNet>> {
