@@ -165,8 +165,5 @@ pub(super) fn transaction<T>(
 }
 
 fn lost_means_unavailable(error: StoreError) -> StoreError {
-    match error {
-        StoreError::LostConnection(text) => StoreError::Unavailable(text),
-        other => other,
-    }
+    if let StoreError::LostConnection(text) = error { StoreError::Unavailable(text) } else { error }
 }

@@ -91,7 +91,7 @@ impl Database {
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.read(|db| migrations::probe(db)).await
+        self.read(migrations::probe).await
     }
 
     /// Runs `work` on a connection for reading. It may run twice, when the first connection turns

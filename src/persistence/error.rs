@@ -36,14 +36,23 @@ pub enum StoreError {
 impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
         let text = error.to_string();
-        match error {
-            DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
-            | DieselError::BrokenTransactionManager => Self::LostConnection(text),
-            DieselError::DatabaseError(kind, _) if passes_by_waiting(&kind) => Self::Unavailable(text),
-            DieselError::DatabaseError(..) if is_lost(&text) => Self::LostConnection(text),
-            DieselError::DatabaseError(..) if is_unavailable(&text) => Self::Unavailable(text),
-            DieselError::DeserializationError(_) => Self::Damaged(text),
-            _other => Self::Failed(text),
+        if let DieselError::DatabaseError(kind, _) = &error {
+            let passes =
+                matches!(kind, DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::ReadOnlyTransaction);
+            return if matches!(kind, DatabaseErrorKind::ClosedConnection) || is_lost(&text) {
+                Self::LostConnection(text)
+            } else if passes || is_unavailable(&text) {
+                Self::Unavailable(text)
+            } else {
+                Self::Failed(text)
+            };
+        }
+        if matches!(error, DieselError::BrokenTransactionManager) {
+            Self::LostConnection(text)
+        } else if matches!(error, DieselError::DeserializationError(_)) {
+            Self::Damaged(text)
+        } else {
+            Self::Failed(text)
         }
     }
 }
@@ -51,9 +60,9 @@ impl From<DieselError> for StoreError {
 impl StoreError {
     /// Turns a broken unique constraint into [`StoreError::Taken`].
     pub(super) fn or_taken(what: &'static str) -> impl Fn(DieselError) -> Self {
-        move |error| match error {
-            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Taken(what),
-            other => other.into(),
+        move |error| {
+            let taken = matches!(error, DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _));
+            if taken { Self::Taken(what) } else { error.into() }
         }
     }
 
@@ -62,7 +71,7 @@ impl StoreError {
         match self {
             Self::Unavailable(text) | Self::LostConnection(text) => Self::Unavailable(format!("{url}: {text}")),
             Self::Failed(text) => Self::Failed(format!("{url}: {text}")),
-            other => other,
+            Self::Taken(_) | Self::Missing(_) | Self::Precondition | Self::LastRootKey | Self::Damaged(_) => self,
         }
     }
 
@@ -70,10 +79,6 @@ impl StoreError {
     pub(super) const fn breaks_connection(&self) -> bool {
         matches!(self, Self::LostConnection(_) | Self::Unavailable(_))
     }
-}
-
-const fn passes_by_waiting(kind: &DatabaseErrorKind) -> bool {
-    matches!(kind, DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::ReadOnlyTransaction)
 }
 
 /// Diesel gives no kind for these, only the database's text: what libpq says when the server went away.
