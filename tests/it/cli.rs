@@ -111,7 +111,9 @@ fn a_bad_value_is_refused_with_its_key_and_what_is_accepted() {
         ("GATEWOOD_LISTEN", "127.0.0.1:65536"),
         ("GATEWOOD_SERVER_WORKERS", "-1"),
         ("GATEWOOD_SERVER_TRUSTED_PROXIES", "10.0.0.0/33"),
-        ("GATEWOOD_LOG_LEVEL", "loud"),
+        ("GATEWOOD_LOG_LEVEL", "inof"),
+        ("GATEWOOD_LOG_LEVEL", "info,gatewood"),
+        ("GATEWOOD_LOG_LEVEL", "gatewood=loud"),
     ] {
         let complaint = config_with(&[(variable, value)]).refused();
         assert!(complaint.contains(variable) && complaint.contains("accepted is"), "{complaint}");

@@ -48,7 +48,6 @@ fn tells_nothing(answer: &Answer) {
 }
 
 /// Asks until the answer has this status, for at most 10 seconds. Whatever comes before is 503.
-#[track_caller]
 async fn recovers(request: impl Fn() -> crate::support::Request, status: u16) -> Answer {
     let began = Instant::now();
     loop {

@@ -11,4 +11,6 @@ mod faults;
 mod licences;
 mod oidc_config;
 mod policies;
+mod repositories;
+mod secrets_never_show;
 mod tenants;

@@ -10,9 +10,9 @@ mod server;
 pub(crate) use answer::Answer;
 pub(crate) use caller::{Caller, Request};
 pub(crate) use database::{Backend, Raw, TestDatabase, admin_url};
-pub(crate) use program::{Ended, Running, gatewood, run, signal, without_configuration};
+pub(crate) use program::{Ended, Running, gatewood, run, without_configuration};
 pub(crate) use relay::Relay;
-pub(crate) use server::{ENCRYPTION_KEY, TestServer, Tweaks, configure};
+pub(crate) use server::{ENCRYPTION_KEY, TestServer, Tweaks};
 
 /// Writes a test that runs on both databases. The name is a sentence; the body gets a fresh server.
 macro_rules! on_both {

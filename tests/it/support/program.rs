@@ -151,7 +151,7 @@ impl Drop for Running {
 }
 
 /// Sends a signal to a process that a test started.
-pub(crate) fn signal(process: u32, name: &str) {
+fn signal(process: u32, name: &str) {
     let sent = Command::new("sh").args(["-c", &format!("kill -{name} {process}")]).status().unwrap();
     assert!(sent.success());
 }
