@@ -20,10 +20,21 @@ impl Invalid {
     }
 }
 
-/// Quotes the sender's input for an error text: in backticks, cut to a readable length, control
-/// characters escaped so that a log or a terminal cannot be played with. An API key in the wrong
-/// place is not repeated.
+/// Quotes the sender's input for an error text: in backticks, cut and escaped.
+#[must_use]
 pub fn quoted(input: &str) -> String {
+    format!("`{}`", escaped(input))
+}
+
+/// A name that the sender chose, for the place of a field's name: as in [`quoted`], and never empty.
+#[must_use]
+pub fn shown(name: &str) -> String {
+    if name.is_empty() { "\"\"".to_owned() } else { escaped(name) }
+}
+
+/// Cuts to a readable length and escapes control characters, so that a log or a terminal cannot be
+/// played with. An API key in the wrong place is not repeated.
+fn escaped(input: &str) -> String {
     const LONGEST: usize = 80;
     if input.contains("gwk_") {
         return "what looks like an API key".to_owned();
@@ -32,7 +43,7 @@ pub fn quoted(input: &str) -> String {
     if input.chars().nth(LONGEST).is_some() {
         text.push('…');
     }
-    format!("`{text}`")
+    text
 }
 
 #[cfg(test)]

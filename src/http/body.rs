@@ -1,13 +1,15 @@
 //! Bodies: how they are read, and what is said about one that cannot be.
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use actix_web::{HttpRequest, web};
 use futures_util::StreamExt;
 use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
 
 use super::{HttpSettings, Problem};
 use crate::domain::Invalid;
+use crate::domain::invalid::shown;
 
 /// What a route reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +22,16 @@ pub enum Body {
     OptionalJson,
 }
 
+/// A name. Only this description is used; names are read as texts and checked by the domain.
+#[derive(ToSchema)]
+#[schema(
+    as = Name,
+    min_length = 1,
+    max_length = 255,
+    pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb\u{e0000}-\u{e0fff} \\u00a0\\u1680\\u2000-\\u200a\\u202f\\u205f\\u3000]([^\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb\u{e0000}-\u{e0fff}]*[^\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb\u{e0000}-\u{e0fff} \\u00a0\\u1680\\u2000-\\u200a\\u202f\\u205f\\u3000])?$"
+)]
+pub(super) struct NameSchema(#[expect(dead_code, reason = "it is the description that is of use")] String);
+
 /// Reads a body, up to the limit and within the time.
 pub(super) async fn read(
     request: &HttpRequest,
@@ -31,8 +43,8 @@ pub(super) async fn read(
         return Ok(web::Bytes::new());
     }
     let too_large = || Problem::payload_too_large(settings.body_limit);
-    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let announced = header(CONTENT_LENGTH).and_then(|text| text.parse::<u64>().ok());
+    let headers = request.headers();
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > settings.body_limit as u64) {
         return Err(too_large());
     }
@@ -52,28 +64,38 @@ pub(super) async fn read(
     if bytes.is_empty() && body == Body::OptionalJson {
         return Ok(bytes);
     }
-    if !header(CONTENT_TYPE).is_some_and(is_json) {
+    if !says_json(headers) {
         return Err(Problem::unsupported_media_type(
             "the body must be application/json, and `Content-Type` must say so",
         ));
     }
-    if header(CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
+    if headers.get_all(CONTENT_ENCODING).any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Problem::unsupported_media_type("the body must not be compressed"));
     }
     Ok(bytes)
 }
 
+/// Whether `Content-Type` is there and, should it be there twice, says nothing else.
+fn says_json(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(CONTENT_TYPE).peekable();
+    types.peek().is_some() && types.all(|value| value.to_str().is_ok_and(is_json))
+}
+
 /// `application/json`, with or without a `charset=utf-8` that it does not need (RFC 8259, section 11).
 fn is_json(content_type: &str) -> bool {
     let Ok(media_type) = content_type.parse::<mime::Mime>() else { return false };
-    let charset = media_type.get_param(mime::CHARSET);
+    let mut charsets = media_type.params().filter(|(name, _)| *name == mime::CHARSET);
     media_type.essence_str() == mime::APPLICATION_JSON.essence_str()
-        && charset.is_none_or(|charset| charset == mime::UTF_8)
+        && charsets.all(|(_, charset)| charset == mime::UTF_8)
 }
 
 /// Reads JSON into `T`. The error names the field; it repeats nothing of what was sent, which may be
 /// a secret in the wrong place.
 pub(super) fn from_json<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Invalid> {
+    // The reader would take an array for the fields in their order, which is no spelling of this API.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Invalid::new("body", "has the wrong type; it must be an object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -100,8 +122,8 @@ fn complaint(path: &str, error: &serde_json::Error) -> Invalid {
 
 /// Rewrites what the JSON reader says of a value that does not fit: the field it is about, and the
 /// rule, without the value.
-fn data_complaint<'a>(field: &'a str, text: &'a str) -> (&'a str, String) {
-    let name = text.split('`').nth(1).unwrap_or(field);
+fn data_complaint(field: &str, text: &str) -> (String, String) {
+    let name = shown(text.split('`').nth(1).unwrap_or(field));
     if text.starts_with("unknown field") {
         (name, "is not a field that this body has".to_owned())
     } else if text.starts_with("missing field") {
@@ -111,7 +133,12 @@ fn data_complaint<'a>(field: &'a str, text: &'a str) -> (&'a str, String) {
     } else {
         let expected = text.rsplit_once("expected ").map_or("another type", |(_, expected)| expected);
         let expected = expected.rsplit_once(" at line ").map_or(expected, |(expected, _)| expected);
-        (field, format!("has the wrong type; it must be {expected}"))
+        let expected = match expected {
+            "f64" => "a number",
+            "a sequence" => "an array",
+            other => other,
+        };
+        (field.to_owned(), format!("has the wrong type; it must be {expected}"))
     }
 }
 
@@ -149,13 +176,16 @@ mod tests {
         said("{\"client_secret\": 12345}", "client_secret: has the wrong type; it must be a string");
         said("{\"client_secret\": null}", "client_secret: has the wrong type; it must be a string");
         said("{}", "client_secret: is missing");
-        said("{\"client_secret\": \"hunter2\", \"scopes\": null}", "scopes: has the wrong type; it must be a sequence");
+        said("{\"client_secret\": \"hunter2\", \"scopes\": null}", "scopes: has the wrong type; it must be an array");
         said("{\"client_secret\": \"hunter2\", \"scopes\": [1]}", "scopes[0]: has the wrong type");
         said("{\"client_secret\": \"hunter2\", \"scope\": []}", "scope: is not a field that this body has");
         said("{\"client_secret\": \"hunter2\", \"client_secret\": \"x\"}", "client_secret: is there twice");
         said("{\"client_secret\": \"hunter2\"} trailing", "body: is not JSON that can be read");
         said("{\"client_secret\": \"hunter2", "body: is not JSON that can be read");
-        said("[]", "body: ");
+        said("[]", "body: has the wrong type; it must be an object");
+        said(" [\"hunter2\"]", "body: has the wrong type; it must be an object");
+        said("{\"\": 1}", "\"\": is not a field");
+        said("{\"a\\nb\": 1}", "a\\nb: is not a field");
         said(&"[".repeat(100_000), "body: ");
         said(&format!("{{\"x\": {}", "[".repeat(100_000)), "x: is not a field");
     }
@@ -165,7 +195,13 @@ mod tests {
         for good in ["application/json", "Application/JSON; charset=UTF-8"] {
             assert!(is_json(good), "{good}");
         }
-        for bad in ["", "text/json", "application/json; charset=latin1", "application/x-www-form-urlencoded"] {
+        for bad in [
+            "",
+            "text/json",
+            "application/json; charset=latin1",
+            "application/json; charset=utf-8; charset=latin1",
+            "application/x-www-form-urlencoded",
+        ] {
             assert!(!is_json(bad), "{bad}");
         }
     }

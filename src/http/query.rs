@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 
 use super::Problem;
 use crate::domain::Invalid;
-use crate::domain::invalid::quoted;
+use crate::domain::invalid::{quoted, shown};
 
 /// The parameters of a list.
 #[derive(IntoParams)]
@@ -18,7 +18,7 @@ pub(super) struct PageQuery {
     #[param(minimum = 1, maximum = 1000, default = 100, required = false)]
     limit: u16,
     /// What the page before gave as `next_page_token`.
-    #[param(required = false)]
+    #[param(required = false, pattern = "^[0-9a-f]{32}$")]
     page_token: String,
 }
 
@@ -37,7 +37,7 @@ impl Query {
         let mut values = BTreeMap::new();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             if values.insert(name.to_string(), value.into_owned()).is_some() {
-                return Err(Invalid::new(name.to_string(), "is there twice in the query").into());
+                return Err(Invalid::new(shown(&name), "is there twice in the query").into());
             }
         }
         Ok(Self { values, known: RefCell::default() })
