@@ -1,14 +1,14 @@
 //! `POST /v1/api-keys`
 
 use actix_web::HttpResponse;
-use chrono::{DateTime, Datelike, SubsecRound};
+use chrono::{DateTime, Datelike};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::IssuedKeyBody;
 use crate::app::api_keys::CreateApiKey;
 use crate::domain::{Invalid, KeyScope, Name, Role, Roles, Timestamp};
-use crate::http::body::{Body, present};
+use crate::http::body::{Body, NameSchema, present};
 use crate::http::{Decode, Parts, Permitted, Problem, TenantHeader, reply};
 
 /// A key to be made.
@@ -17,12 +17,13 @@ use crate::http::{Decode, Parts, Permitted, Problem, TenantHeader, reply};
 #[schema(as = ApiKeyInput)]
 pub(in crate::http) struct ApiKeyInput {
     /// What to call it: printable characters, without white space at either end.
-    #[schema(min_length = 1, max_length = 255, example = "gateway")]
+    #[schema(value_type = NameSchema, example = "gateway")]
     name: String,
     /// Its roles: `admin`, `editor`, `viewer`, `pep`, `security`, for an instance-level key also
     /// `root`. A tenant's key made without roles is an `admin`; an instance-level key names its roles.
     #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false, min_items = 1, max_items = 6, example = json!(["viewer"]))]
+    #[schema(nullable = false, value_type = Option<HashSet<String>>, min_items = 1, max_items = 6,
+        pattern = "^(root|admin|editor|pep|security|viewer)$", example = json!(["viewer"]))]
     roles: Option<Vec<String>>,
     /// From when on it will not work any more; RFC 3339, in the future. Never, when left out.
     #[serde(default, deserialize_with = "present")]
@@ -52,11 +53,12 @@ impl Decode for CreateApiKey {
 
 fn expiry(text: &str, now: Timestamp) -> Result<Timestamp, Invalid> {
     const FIELD: &str = "expires_at";
-    const MICROSECONDS: u16 = 6;
     const LAST_YEAR: i32 = 9999;
-    let at =
-        DateTime::parse_from_rfc3339(text).map_err(|_not_a_time| Invalid::new(FIELD, "is not an RFC 3339 time"))?;
-    let at = at.to_utc().trunc_subsecs(MICROSECONDS);
+    let no_time = || Invalid::new(FIELD, "is not an RFC 3339 time");
+    let at = DateTime::parse_from_rfc3339(text).map_err(|_not_a_time| no_time())?;
+    // Counted in microseconds, which is what is stored, a leap second is the first second after it;
+    // neither Cedar nor the databases have a 61st second in a minute.
+    let at = DateTime::from_timestamp_micros(at.timestamp_micros()).ok_or_else(no_time)?;
     if at <= now {
         return Err(Invalid::new(FIELD, "is not in the future"));
     }
