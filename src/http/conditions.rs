@@ -19,6 +19,10 @@ fn versions(headers: &HeaderMap, name: HeaderName) -> Result<Option<Versions>, I
     let mut any = false;
     for value in headers.get_all(name) {
         let mut rest = value.to_str().map_err(|_not_text| refuse())?.trim();
+        // A condition that was meant and got lost on the way must not turn into no condition.
+        if rest.is_empty() {
+            return Err(refuse());
+        }
         if rest == "*" {
             any = true;
             continue;
@@ -63,7 +67,7 @@ mod tests {
     fn lists_stars_and_weak_tags_are_read_and_anything_else_is_refused() {
         assert_eq!(if_match("*").unwrap(), Some(Versions::Any));
         assert_eq!(if_match("\"a\" , W/\"b\"").unwrap(), Some(Versions::Of(vec!["a".into(), "b".into()])));
-        for bad in ["a", "\"a", "\"a\" \"b\"", "*, \"a\"", "\"a\" x"] {
+        for bad in ["", " ", "a", "\"a", "\"a\" \"b\"", "*, \"a\"", "\"a\" x"] {
             assert_eq!(if_match(bad).unwrap_err().field, "If-Match", "{bad}");
         }
     }

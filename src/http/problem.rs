@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -44,7 +44,7 @@ pub(super) struct Details {
 #[derive(Debug)]
 pub struct Problem {
     status: StatusCode,
-    body: ProblemBody,
+    body: Box<ProblemBody>,
     /// The methods of the path, when the one that was used is none of them.
     allow: Option<String>,
     /// What went wrong inside. It goes to the log and never to the client.
@@ -57,7 +57,7 @@ impl Problem {
 
     fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         let body = ProblemBody { code: code.into(), message: message.into(), details: None, notices: Vec::new() };
-        Self { status, body, allow: None, cause: None }
+        Self { status, body: Box::new(body), allow: None, cause: None }
     }
 
     /// 401, in the same words for everything that is wrong with a credential.
@@ -196,6 +196,8 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
+        // A cache may keep a 404 or a 405 for everybody when nothing forbids it (RFC 9110, section 15.1).
+        response.insert_header((CACHE_CONTROL, "no-store"));
         if let Some(allow) = &self.allow {
             response.insert_header((ALLOW, allow.as_str()));
         }

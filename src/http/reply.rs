@@ -29,7 +29,10 @@ pub(super) fn created(location: &str, body: &impl Serialize) -> HttpResponse {
 
 /// 304: the reader has this version already.
 pub(super) fn not_modified(etag: &ETag) -> HttpResponse {
-    HttpResponse::NotModified().insert_header((ETAG, quoted(etag))).finish()
+    HttpResponse::NotModified()
+        .insert_header((CACHE_CONTROL, "private, no-cache"))
+        .insert_header((ETAG, quoted(etag)))
+        .finish()
 }
 
 /// 204.
@@ -49,17 +52,29 @@ pub(super) fn page<T, B: From<T>>(page: Page<T>) -> (Vec<B>, Option<String>) {
 
 /// Fails when the caller's `Accept` rules JSON out (RFC 9110, section 12.5.1).
 pub(super) fn check_accept(headers: &HeaderMap) -> Result<(), Problem> {
-    let mut ranges =
-        headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).peekable();
-    if ranges.peek().is_none() || ranges.any(admits_json) { Ok(()) } else { Err(Problem::not_acceptable()) }
+    let values = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+    if admits_json(values.flat_map(|value| value.split(','))) { Ok(()) } else { Err(Problem::not_acceptable()) }
 }
 
-fn admits_json(range: &str) -> bool {
-    let mut parts = range.split(';').map(str::trim);
-    let media = parts.next().unwrap_or_default().to_ascii_lowercase();
-    let refused =
-        parts.any(|parameter| parameter.strip_prefix("q=").is_some_and(|q| q.parse::<f32>().is_ok_and(|q| q == 0.0)));
-    !refused && matches!(media.as_str(), "" | "*/*" | "application/*" | "application/json")
+/// Of the ranges that cover JSON the closest one decides; no range at all admits everything.
+fn admits_json<'a>(ranges: impl Iterator<Item = &'a str>) -> bool {
+    let mut ranges = ranges.filter(|range| !range.trim().is_empty()).peekable();
+    ranges.peek().is_none() || ranges.filter_map(about_json).max().is_some_and(|(_closeness, admitted)| admitted)
+}
+
+/// How closely a range covers JSON, if it does, and whether it admits it: a weight of 0 does not.
+fn about_json(range: &str) -> Option<(u8, bool)> {
+    let mut parts = range.split(';');
+    let closeness = match parts.next()?.trim().to_ascii_lowercase().as_str() {
+        "application/json" => 2,
+        "application/*" => 1,
+        "*/*" => 0,
+        _ => return None,
+    };
+    let refused = parts.filter_map(|parameter| parameter.split_once('=')).any(|(name, value)| {
+        name.trim().eq_ignore_ascii_case("q") && value.trim().parse::<f32>().is_ok_and(|weight| weight == 0.0)
+    });
+    Some((closeness, !refused))
 }
 
 #[cfg(test)]
@@ -68,11 +83,30 @@ mod tests {
 
     #[test]
     fn only_ranges_that_cover_json_admit_it() {
-        for yes in ["*/*", "application/json", "Application/*;q=0.1", "application/json; charset=utf-8"] {
-            assert!(admits_json(yes), "{yes}");
+        let admits = |accept: &str| admits_json(accept.split(','));
+        for yes in [
+            "",
+            " , ",
+            "*/*",
+            "application/json",
+            "Application/*;q=0.1",
+            "application/json; charset=utf-8",
+            "text/html, application/json;q=0.1",
+            "*/*;q=0, application/json",
+        ] {
+            assert!(admits(yes), "{yes}");
         }
-        for no in ["text/html", "application/xml", "application/json;q=0", "*/*; q=0.0"] {
-            assert!(!admits_json(no), "{no}");
+        for no in [
+            "x",
+            "text/html",
+            "application/xml",
+            "application/json;q=0",
+            "application/json ; Q = 0.000",
+            "*/*; q=0.0",
+            "application/json;q=0, */*",
+            "application/*;q=0, */*;q=1",
+        ] {
+            assert!(!admits(no), "{no}");
         }
     }
 }
