@@ -47,10 +47,12 @@ pub(super) fn printable(field: &str, text: &str, longest: usize) -> Result<(), I
     Ok(())
 }
 
-/// Line and paragraph separators, zero-width characters and the bidirectional controls: with them
-/// two names that differ look the same, or a log line reads backwards.
+/// Line and paragraph separators, the bidirectional controls, and what takes no room (soft hyphens,
+/// joiners, fillers, tags): with them two names that differ look the same, or a log line reads backwards.
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{2028}' | '\u{2029}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+    matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -59,7 +61,9 @@ mod tests {
 
     #[test]
     fn a_name_is_printable_and_of_sensible_length() {
-        for bad in ["", " a", "a ", "a\nb", "a\u{0}b", "a\u{202e}b", &"x".repeat(256)] {
+        for bad in
+            ["", " a", "a ", "a\nb", "a\u{0}b", "a\u{202e}b", "a\u{61c}b", "a\u{ad}b", "a\u{e0041}b", &"x".repeat(256)]
+        {
             assert_eq!(Name::parse("name", bad).unwrap_err().field, "name", "{bad:?}");
         }
         for good in ["a", "Acme Inc.", "Zoë & 東京", &"x".repeat(255)] {

@@ -132,6 +132,9 @@ impl IssuerUrl {
         if url.fragment().is_some() {
             return Err(invalid("has a fragment; an issuer has none"));
         }
+        if !is_normal(authority, &url) {
+            return Err(invalid("has a host or a port that is not in its normal form"));
+        }
         if !path.is_empty() && path != url.path() {
             return Err(invalid("has a path that is not in its normal form (`.` or `..` segments)"));
         }
@@ -167,6 +170,15 @@ impl IssuerUrl {
     pub fn path(&self) -> &str {
         self.url.path()
     }
+}
+
+/// Whether the host and the port are spelt as every reader of URLs understands them: an escaped
+/// letter, a number for an address, a port with a leading zero are read differently by some.
+fn is_normal(authority: &str, url: &Url) -> bool {
+    let authority = authority.to_ascii_lowercase();
+    let port = url.host_str().and_then(|host| authority.strip_prefix(host));
+    let known = url.port_or_known_default().map(|port| format!(":{port}"));
+    port.is_some_and(|port| port.is_empty() || known.is_some_and(|known| known == port))
 }
 
 fn is_loopback(host: Option<&Host<&str>>) -> bool {
@@ -252,6 +264,16 @@ mod tests {
             (issuer.scheme(), issuer.host(), issuer.port(), issuer.path()),
             ("https", "login.example.com", Some(8443), "/realms/a")
         );
+    }
+
+    #[test]
+    fn a_host_or_a_port_that_readers_understand_differently_is_refused() {
+        for url in ["https://ex%61mple.com", "https://0x7f.1", "https://1.2", "https://h:", "https://h:0443"] {
+            assert!(reason(url).contains("normal form"), "{url}");
+        }
+        for url in ["https://H:443/", "https://h:8443", "https://[2001:db8::1]:8443/", "https://192.0.2.7"] {
+            assert!(IssuerUrl::parse("issuer_url", url).is_ok(), "{url}");
+        }
     }
 
     #[test]

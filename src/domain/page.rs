@@ -35,10 +35,10 @@ impl PageRequest {
         };
         let after = match page_token {
             None => None,
-            Some(token) => Some(
-                uuid::Uuid::try_parse(token)
-                    .map_err(|_not_a_uuid| Invalid::new("page_token", "is not a token that a list gave"))?,
-            ),
+            Some(token) => {
+                let read = uuid::Uuid::try_parse(token).ok().filter(|id| id.as_simple().to_string() == token);
+                Some(read.ok_or_else(|| Invalid::new("page_token", "is not a token that a list gave"))?)
+            }
         };
         Ok(Self { limit, after })
     }
