@@ -54,11 +54,10 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<IpNet>,
 }
 
-/// Registers the routes, and what answers where there is none.
+/// Registers the routes with what they need.
 pub fn configure<'a>(state: web::Data<HttpState>, routes: &'a Routes) -> impl FnOnce(&mut web::ServiceConfig) + 'a {
     move |config| {
         config.app_data(state);
         routes.register(config);
-        config.default_service(web::to(fallback::unknown_path));
     }
 }

@@ -1,5 +1,6 @@
 //! Around every request: its id, its log line, its notices, and a net below.
 
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
@@ -63,8 +64,9 @@ pub async fn observe<B: MessageBody + 'static>(
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", request.id = id.as_str());
     let method = request.method().clone();
-    let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span).await;
-    match outcome {
+    // Routing is part of the call, so the call itself is inside of the net.
+    let outcome = AssertUnwindSafe(async move { next.call(request).await }).catch_unwind().instrument(span).await;
+    let cause = match outcome {
         Ok(Ok(mut response)) => {
             let decided = response.request().extensions().get::<Decided>().cloned();
             let route = response.request().match_pattern();
@@ -80,28 +82,28 @@ pub async fn observe<B: MessageBody + 'static>(
             });
             let succeeded = response.status().is_success();
             finish(response.response_mut().headers_mut(), &id, decided.filter(|_| succeeded).as_ref());
-            Ok(response)
+            return Ok(response);
         }
-        Ok(Err(error)) => {
-            let status = error.as_response_error().status_code().as_u16();
-            let problem = error.as_error::<Problem>();
-            log(&Line { id: id.as_str(), method: method.as_str(), route: None, status, decided: None, problem, began });
-            Err(Identified { response_to: id, problem: Problem::internal("the framework failed") }.into())
-        }
-        Err(_panic) => {
-            let problem = Problem::internal("the handler panicked");
-            log(&Line {
-                id: id.as_str(),
-                method: method.as_str(),
-                route: None,
-                status: problem.status_code().as_u16(),
-                decided: None,
-                problem: Some(&problem),
-                began,
-            });
-            Err(Identified { response_to: id, problem }.into())
-        }
-    }
+        Ok(Err(error)) => format!("the framework failed: {error}"),
+        Err(panic) => format!("the handler panicked: {}", panic_text(&*panic)),
+    };
+    let problem = Problem::internal(cause);
+    log(&Line {
+        id: id.as_str(),
+        method: method.as_str(),
+        route: None,
+        status: problem.status_code().as_u16(),
+        decided: None,
+        problem: Some(&problem),
+        began,
+    });
+    Err(Identified { response_to: id, problem }.into())
+}
+
+/// What a panic said, for the log.
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let literal = panic.downcast_ref::<&str>().copied();
+    literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it did not say why")
 }
 
 /// Puts the id and, on a success, the notices into the answer's headers.
@@ -170,9 +172,10 @@ fn log(line: &Line<'_>) {
             )
         };
     }
-    match line.status {
-        500.. => event!(error, "request failed"),
-        _ => event!(info, "request"),
+    if line.status >= 500 {
+        event!(error, "request failed");
+    } else {
+        event!(info, "request");
     }
 }
 

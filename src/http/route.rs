@@ -70,8 +70,8 @@ impl Routes {
                 let matched = matched.clone();
                 move |context| context.head().method == matched
             }));
-            let matches = if matched == Method::GET { same.or(guard::Head()) } else { same };
-            web::route().guard(matches).to(handler)
+            let method = if matched == Method::GET { same.or(guard::Head()) } else { same };
+            web::route().guard(method).to(handler)
         };
         self.0.push(Route {
             method,
@@ -111,8 +111,10 @@ impl Routes {
         self.iter().try_for_each(|route| (route.rehearse)(guard))
     }
 
-    /// Puts the routes into a server. A path that exists answers 405 to the methods that it has not.
-    pub(super) fn register(&self, config: &mut web::ServiceConfig) {
+    /// Puts the routes into a server, and what answers where there is none. A path that exists
+    /// answers 405 to the methods that it has not. Without an [`HttpState`](super::HttpState) beside
+    /// them, every route answers 500.
+    pub fn register(&self, config: &mut web::ServiceConfig) {
         let mut by_path: BTreeMap<&'static str, Vec<&Route>> = BTreeMap::new();
         for route in &self.0 {
             by_path.entry(route.path).or_default().push(route);
@@ -123,6 +125,7 @@ impl Routes {
             let wrong_method = move |request| fallback::wrong_method(request, allowed.clone());
             config.service(resource.default_service(web::to(wrong_method)));
         }
+        config.default_service(web::to(fallback::unknown_path));
     }
 }
 
