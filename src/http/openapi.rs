@@ -1,7 +1,8 @@
 //! The API's description, made from the handlers.
 
+use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
@@ -45,7 +46,7 @@ struct Document;
 #[must_use]
 pub fn document() -> openapi::OpenApi {
     let mut document = Document::openapi();
-    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
     let components = document.components.get_or_insert_default();
     let api_key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description("X-API-Key", "An API key.")));
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The same API key.")).build();
@@ -94,7 +95,7 @@ fn complete(operation: &mut Operation, route: &Route) {
             ("If-Match", "Go on only if the stored version is one of these."),
             ("If-None-Match", "Go on only if the stored version is none of these."),
         ] {
-            parameters.push(RefOr::T(text_header(name).description(Some(description)).build()));
+            parameters.push(RefOr::T(entity_tags(name).description(Some(description)).build()));
         }
     }
     operation.security = Some(vec![
@@ -102,10 +103,39 @@ fn complete(operation: &mut Operation, route: &Route) {
         SecurityRequirement::new::<_, [&str; 0], &str>("api_key", []),
         SecurityRequirement::new::<_, [&str; 0], &str>("bearer", []),
     ]);
+    if let (Body::OptionalJson, Some(RefOr::T(body))) = (route.body, &mut operation.request_body) {
+        body.required = Some(Required::False);
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response {
+            response.headers.extend(headers_of(status));
+        }
+    }
     for answer in ANSWERS.iter().filter(|answer| (answer.of)(route)) {
         let reference = Ref::from_response_name(answer.name);
         operation.responses.responses.insert(answer.status.to_owned(), RefOr::Ref(reference));
     }
+}
+
+/// The headers that every answer with this status has.
+fn headers_of(status: &str) -> impl Iterator<Item = (String, RefOr<Header>)> {
+    const ID: (&str, &str) = ("X-Request-ID", "The id of the request, as the log knows it.");
+    const NOTICE: (&str, &str) =
+        ("Gatewood-Notice", "One for each notice of the policies that let the call through, percent-encoded.");
+    let more = match status {
+        "200" | "201" | "204" => Some(NOTICE),
+        "401" => Some(("WWW-Authenticate", "How to present a credential.")),
+        "405" => Some(("Allow", "The methods that the path has.")),
+        "503" => Some(("Retry-After", "After how many seconds to try again.")),
+        _ => None,
+    };
+    let text = |description| {
+        HeaderBuilder::new()
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .description(Some(description))
+            .build()
+    };
+    std::iter::once(ID).chain(more).map(move |(name, description)| (name.to_owned(), RefOr::T(text(description))))
 }
 
 fn header(name: &str, format: KnownFormat) -> ParameterBuilder {
@@ -113,8 +143,11 @@ fn header(name: &str, format: KnownFormat) -> ParameterBuilder {
     ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).required(Required::False).schema(Some(schema))
 }
 
-fn text_header(name: &str) -> ParameterBuilder {
-    let schema = ObjectBuilder::new().schema_type(Type::String);
+/// `*`, or a list of entity tags.
+fn entity_tags(name: &str) -> ParameterBuilder {
+    const TAGS: &str = r#"^(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*$"#;
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let schema = AnyOfBuilder::new().item(text().enum_values(Some(["*"]))).item(text().pattern(Some(TAGS)));
     ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).required(Required::False).schema(Some(schema))
 }
 
@@ -130,7 +163,10 @@ impl Answer {
     fn response(&self) -> Response {
         let schema = Ref::from_schema_name("Error");
         let content = ContentBuilder::new().schema(Some(schema)).build();
-        ResponseBuilder::new().description(self.description).content("application/json", content).build()
+        let mut response =
+            ResponseBuilder::new().description(self.description).content("application/json", content).build();
+        response.headers.extend(headers_of(self.status));
+        response
     }
 }
 
@@ -214,7 +250,11 @@ fn is_conditional(route: &Route) -> bool {
 mod tests {
     use std::collections::BTreeSet;
 
+    use proptest::strategy::{Strategy, ValueTree};
+    use proptest::test_runner::TestRunner;
+
     use super::*;
+    use crate::domain::{Invalid, Name, OidcConfigDraft, Role};
 
     #[test]
     fn the_description_has_exactly_the_routes_that_there_are() {
@@ -237,6 +277,53 @@ mod tests {
             let item = document.paths.paths.get_mut(route.path).unwrap();
             let operation = operation_mut(item, route).unwrap();
             assert_eq!(operation.operation_id.as_deref(), Some(route.action.name));
+        }
+    }
+
+    #[test]
+    fn a_text_that_fits_its_pattern_is_accepted() {
+        let document = serde_json::to_value(document()).unwrap();
+        let schemas = &document["components"]["schemas"];
+        let input = &schemas["OidcConfigInput"]["properties"];
+        let draft = |issuer: &str, client_id: &str, scope: &str| {
+            OidcConfigDraft::parse(issuer, client_id, "s".to_owned(), Some(vec![scope.to_owned()])).map(drop)
+        };
+        accepts_all(&schemas["Name"]["pattern"], |text| Name::parse("name", text).map(drop));
+        accepts_all(&input["issuer_url"]["pattern"], |text| draft(text, "c", "s"));
+        accepts_all(&input["client_id"]["pattern"], |text| draft("https://h", text, "s"));
+        accepts_all(&input["scopes"]["items"]["pattern"], |text| draft("https://h", "c", text));
+    }
+
+    fn accepts_all(pattern: &serde_json::Value, read: impl Fn(&str) -> Result<(), Invalid>) {
+        let pattern = pattern.as_str().unwrap().trim_start_matches('^').trim_end_matches('$');
+        let texts = proptest::string::string_regex(pattern).unwrap();
+        let mut runner = TestRunner::deterministic();
+        for _ in 0..300 {
+            let text = texts.new_tree(&mut runner).unwrap().current();
+            read(&text).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_roles_that_a_key_can_have_are_all_described() {
+        let document = serde_json::to_value(document()).unwrap();
+        let roles = &document["components"]["schemas"]["ApiKeyInput"]["properties"]["roles"];
+        let names = Role::ALL.map(Role::as_str).join("|");
+        assert_eq!(roles["items"]["pattern"], format!("^({names})$"));
+        assert_eq!(roles["uniqueItems"], true);
+    }
+
+    #[test]
+    fn every_answer_says_that_it_has_the_request_id() {
+        let document = serde_json::to_value(document()).unwrap();
+        let operations =
+            document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+        let answers = operations.flat_map(|operation| operation["responses"].as_object().unwrap().values());
+        for answer in answers
+            .filter(|answer| answer["$ref"].is_null())
+            .chain(document["components"]["responses"].as_object().unwrap().values())
+        {
+            assert!(answer["headers"]["X-Request-ID"].is_object(), "{answer}");
         }
     }
 }

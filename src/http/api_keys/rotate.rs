@@ -18,21 +18,24 @@ use crate::http::{Decode, Parts, Permitted, Problem, TenantHeader, reply};
 #[schema(as = RotationInput)]
 pub(in crate::http) struct RotationInput {
     /// How many seconds the old secret goes on working: one hour when left out.
+    // To JSON Schema `60.0` is an integer too, so any number is read.
     #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false, minimum = 0, maximum = 604_800, default = 3600)]
-    grace_seconds: Option<i64>,
+    #[schema(nullable = false, value_type = Option<i64>, minimum = 0, maximum = 604_800, default = 3600)]
+    grace_seconds: Option<f64>,
 }
 
 impl RotationInput {
-    const USUAL: i64 = 3600;
-    const LONGEST: i64 = 7 * 24 * 3600;
+    const USUAL: f64 = 3600.0;
+    const LONGEST: f64 = 7.0 * 24.0 * 3600.0;
 
     fn grace(&self) -> Result<Duration, Invalid> {
         let seconds = self.grace_seconds.unwrap_or(Self::USUAL);
-        if !(0..=Self::LONGEST).contains(&seconds) {
-            return Err(Invalid::new("grace_seconds", format!("is not a number from 0 to {}", Self::LONGEST)));
+        let invalid = || Invalid::new("grace_seconds", format!("is not a whole number from 0 to {}", Self::LONGEST));
+        if !(0.0..=Self::LONGEST).contains(&seconds) || seconds.fract() != 0.0 {
+            return Err(invalid());
         }
-        Ok(Duration::seconds(seconds))
+        let grace = std::time::Duration::try_from_secs_f64(seconds).map_err(|_out_of_range| invalid())?;
+        Duration::from_std(grace).map_err(|_out_of_range| invalid())
     }
 }
 
@@ -50,7 +53,7 @@ impl Decode for RotateApiKey {
 /// stated grace.
 #[utoipa::path(post, path = "/v1/api-keys/{id}/rotate", operation_id = "RotateApiKey", tag = "api-keys",
     params(("id" = Uuid, Path, description = "The key's id")),
-    request_body = Option<RotationInput>,
+    request_body = RotationInput,
     responses((status = 200, description = "The key with its new text", body = IssuedKeyBody)))]
 pub(in crate::http) async fn post(call: Permitted<RotateApiKey>) -> Result<HttpResponse, Problem> {
     let issued = call.app.rotate_api_key(call.permit).await?;

@@ -19,13 +19,17 @@ pub(in crate::http) struct OidcConfigInput {
     /// Who issues the tokens: an absolute `https` URL with a host and without credentials, query or
     /// fragment. Plain `http` for loopback hosts only.
     #[schema(
-        pattern = "^https://[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?(/[A-Za-z0-9_~-]+)*/?$",
+        pattern = "^(https://([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?|http://(localhost|127\\.0\\.0\\.1|\\[::1\\]))(:[1-9][0-9]{0,3})?(/[A-Za-z0-9_~-]+)*/?$",
         max_length = 2048,
         example = "https://login.example.com"
     )]
     issuer_url: String,
     /// The client id at the issuer: printable characters.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb\u{e0000}-\u{e0fff}]+$"
+    )]
     client_id: String,
     /// The client's secret. No answer ever has it.
     #[schema(value_type = String, format = Password, min_length = 1, max_length = 4096)]
@@ -33,7 +37,8 @@ pub(in crate::http) struct OidcConfigInput {
     /// The scopes to ask for: scope-tokens of RFC 6749, without repeats. `openid`, `profile` and
     /// `email` when left out.
     #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false, max_items = 50)]
+    #[schema(nullable = false, value_type = Option<HashSet<String>>, max_items = 50,
+        pattern = "^[!#-\\[\\]-~]+$", min_length = 1, max_length = 255)]
     scopes: Option<Vec<String>>,
 }
 

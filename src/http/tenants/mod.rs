@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::body::NameSchema;
 use crate::domain::{Invalid, Name, Tenant};
 
 /// A tenant.
@@ -44,7 +45,7 @@ impl From<Tenant> for TenantBody {
 #[schema(as = TenantInput)]
 pub(super) struct TenantInput {
     /// Its name: printable characters, without white space at either end, unique in the instance.
-    #[schema(min_length = 1, max_length = 255, example = "Acme")]
+    #[schema(value_type = NameSchema, example = "Acme")]
     name: String,
 }
 
