@@ -5,6 +5,7 @@ mod support;
 mod api_keys;
 mod architecture;
 mod authorization_matrix;
+mod bad_input;
 mod cli;
 mod documentation;
 mod faults;
