@@ -1,10 +1,13 @@
 //! Why a use case was not done. What is answered to it is for the transports to say.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use crate::decision::Denial;
-use crate::domain::Invalid;
+use crate::domain::{Invalid, TenantId};
 use crate::persistence::StoreError;
+use crate::policy::Snapshot;
 
 /// Why a use case was not done.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +41,7 @@ pub struct Denied {
     /// What the caller is told.
     pub denial: Denial,
     /// What the log is told.
-    pub decided: Decided,
+    pub decided: Arc<Decided>,
 }
 
 /// A decision, as the log and the answer's headers need it.
@@ -46,8 +49,14 @@ pub struct Denied {
 pub struct Decided {
     /// The decision's id.
     pub id: Uuid,
-    /// The revision of the policies that made it.
-    pub revision: String,
+    /// Who asked, in the form of [`crate::domain::Caller::label`].
+    pub caller: String,
+    /// The tenant that the request said it is about.
+    pub tenant: Option<TenantId>,
+    /// The ids of the determining policies.
+    pub determining: Vec<String>,
+    /// The version of the policies that made it.
+    pub snapshot: Arc<Snapshot>,
     /// The notices of the determining policies.
     pub notices: Vec<String>,
 }

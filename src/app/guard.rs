@@ -13,7 +13,7 @@ use crate::policy::Snapshot;
 pub struct Permit<C> {
     command: C,
     caller: Caller,
-    decided: Decided,
+    decided: Arc<Decided>,
 }
 
 impl<C> Permit<C> {
@@ -31,7 +31,7 @@ impl<C> Permit<C> {
 
     /// The decision.
     #[must_use]
-    pub const fn decided(&self) -> &Decided {
+    pub const fn decided(&self) -> &Arc<Decided> {
         &self.decided
     }
 
@@ -73,16 +73,31 @@ impl Guard {
         for failure in &decision.failures {
             tracing::error!(policy.id = failure.policy, decision.id = %decision.id, error = failure.message, "a policy cannot be evaluated");
         }
-        let decided = Decided {
+        let denial = (!decision.allowed).then(|| Denial::of(&decision, call.caller.is_anonymous(), &call.languages));
+        let decided = Arc::new(Decided {
             id: decision.id,
-            revision: decision.snapshot.revision().as_str().to_owned(),
+            caller: call.caller.label(),
+            tenant: call.tenant,
             notices: decision.notices(&call.languages),
-        };
-        if decision.allowed {
-            return Ok(Permit { command, caller: call.caller.clone(), decided });
+            determining: decision.determining,
+            snapshot: decision.snapshot,
+        });
+        match denial {
+            None => Ok(Permit { command, caller: call.caller.clone(), decided }),
+            Some(denial) => Err(AppError::Denied(Box::new(Denied { denial, decided }))),
         }
-        let denial = Denial::of(&decision, call.caller.is_anonymous(), &call.languages);
-        Err(AppError::Denied(Box::new(Denied { denial, decided })))
+    }
+
+    /// Tries, for callers of every kind, whether what a command gives to the policies fits the
+    /// schema: the request as for every call, and the entities too.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn rehearse<C: Command>(&self, calls: &[Call]) -> Result<(), MappingError> {
+        calls.iter().try_for_each(|call| {
+            let mapped = map(&self.snapshot, &self.principals, &self.instance, call, C::example().question())?;
+            mapped.check_entities(&self.snapshot)
+        })
     }
 
     /// Maps and evaluates.

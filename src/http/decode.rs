@@ -26,6 +26,8 @@ pub trait Decode: Command + 'static {
     const TENANT: TenantHeader = TenantHeader::Optional;
     /// Whether `If-Match` and `If-None-Match` are heeded.
     const CONDITIONAL: bool = false;
+    /// Whether `Accept` is heeded. Probes are answered whatever they say they read.
+    const NEGOTIATED: bool = true;
 
     /// Reads the command.
     ///
@@ -130,7 +132,9 @@ impl<C: Decode> FromRequest for Permitted<C> {
             let mut call = unread.authenticate(&request).await?;
             let read = async {
                 call.tenant = tenant_header(request.headers(), C::TENANT, &call.caller)?;
-                super::reply::check_accept(request.headers())?;
+                if C::NEGOTIATED {
+                    super::reply::check_accept(request.headers())?;
+                }
                 let body = body::read(&request, &mut payload, C::BODY, &unread.state.settings).await?;
                 let query = Query::read(request.query_string())?;
                 let parts = Parts { request: &request, query, body, tenant: call.tenant, now: call.at };
@@ -204,9 +208,9 @@ impl<'a> UnreadCall<'a> {
         command: C,
     ) -> Result<Permit<C>, Problem> {
         let permit = self.state.app.permit(call, command).await;
-        let decided: Option<Decided> = match &permit {
-            Ok(permit) => Some(permit.decided().clone()),
-            Err(AppError::Denied(denied)) => Some(denied.decided.clone()),
+        let decided: Option<Arc<Decided>> = match &permit {
+            Ok(permit) => Some(Arc::clone(permit.decided())),
+            Err(AppError::Denied(denied)) => Some(Arc::clone(&denied.decided)),
             Err(_undecided) => None,
         };
         if let Some(decided) = decided {

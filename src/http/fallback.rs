@@ -14,7 +14,7 @@ pub(super) const ACTIONS: [ActionUse; 2] = [SendMalformed::ACTION, UseUnknownRou
 
 /// 404, for callers that may know.
 pub(super) async fn unknown_path(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    Err(answer(&request, Problem::not_found("path")).await)
+    Err(answer(&request, Problem::unknown_path()).await)
 }
 
 /// 405 with `Allow` (RFC 9110, section 15.5.6), for callers that may know.

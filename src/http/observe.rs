@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
@@ -68,7 +69,7 @@ pub async fn observe<B: MessageBody + 'static>(
     let outcome = AssertUnwindSafe(async move { next.call(request).await }).catch_unwind().instrument(span).await;
     let cause = match outcome {
         Ok(Ok(mut response)) => {
-            let decided = response.request().extensions().get::<Decided>().cloned();
+            let decided = response.request().extensions().get::<Arc<Decided>>().cloned();
             let route = response.request().match_pattern();
             let problem = response.response().error().and_then(|error| error.as_error::<Problem>());
             log(&Line {
@@ -76,12 +77,12 @@ pub async fn observe<B: MessageBody + 'static>(
                 method: method.as_str(),
                 route: route.as_deref(),
                 status: response.status().as_u16(),
-                decided: decided.as_ref(),
+                decided: decided.as_deref(),
                 problem,
                 began,
             });
             let succeeded = response.status().is_success();
-            finish(response.response_mut().headers_mut(), &id, decided.filter(|_| succeeded).as_ref());
+            finish(response.response_mut().headers_mut(), &id, decided.as_deref().filter(|_| succeeded));
             return Ok(response);
         }
         Ok(Err(error)) => format!("the framework failed: {error}"),
@@ -155,7 +156,9 @@ struct Line<'a> {
 fn log(line: &Line<'_>) {
     let duration = u64::try_from(line.began.elapsed().as_micros()).unwrap_or(u64::MAX);
     let decision = line.decided.map(|decided| tracing::field::display(decided.id));
-    let revision = line.decided.map(|decided| decided.revision.as_str());
+    let revision = line.decided.map(|decided| decided.snapshot.revision().as_str());
+    let tenant = line.decided.and_then(|decided| decided.tenant).map(tracing::field::display);
+    let policies = line.decided.map(|decided| decided.determining.join(" "));
     macro_rules! event {
         ($level:ident, $message:literal) => {
             tracing::$level!(
@@ -163,7 +166,11 @@ fn log(line: &Line<'_>) {
                 method = line.method,
                 route = line.route.unwrap_or("none"),
                 status = line.status,
+                code = line.problem.map(Problem::code),
+                caller = line.decided.map(|decided| decided.caller.as_str()),
+                tenant.id = tenant,
                 decision.id = decision,
+                decision.policies = policies,
                 policy.revision = revision,
                 duration_us = duration,
                 field = line.problem.and_then(Problem::field),

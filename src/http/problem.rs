@@ -54,6 +54,8 @@ pub struct Problem {
 impl Problem {
     /// How long a client should wait before it asks a service again that cannot answer now, in seconds.
     const RETRY_AFTER: &'static str = "2";
+    /// The same words whether a thing is not there or a policy hides that it is.
+    const NOTHING_THERE: &'static str = "there is no such thing, or it is not for you to know of";
 
     fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         let body = ProblemBody { code: code.into(), message: message.into(), details: None, notices: Vec::new() };
@@ -71,9 +73,9 @@ impl Problem {
         invalid.into()
     }
 
-    /// 404.
-    pub(super) fn not_found(what: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {what}"))
+    /// 404: there is no route.
+    pub(super) fn unknown_path() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "there is no such path")
     }
 
     /// 405, with the methods that there are.
@@ -133,6 +135,11 @@ impl Problem {
         }
     }
 
+    /// The machine-readable reason.
+    pub(super) fn code(&self) -> &str {
+        &self.body.code
+    }
+
     /// What the log is told.
     pub(super) fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
@@ -156,7 +163,7 @@ impl From<AppError> for Problem {
     fn from(error: AppError) -> Self {
         match error {
             AppError::Invalid(invalid) => invalid.into(),
-            AppError::NotFound(what) => Self::not_found(what),
+            AppError::NotFound(_what) => Self::new(StatusCode::NOT_FOUND, "not_found", Self::NOTHING_THERE),
             AppError::Conflict(message) => Self::new(StatusCode::CONFLICT, "conflict", message),
             AppError::PreconditionFailed => Self::new(
                 StatusCode::PRECONDITION_FAILED,
@@ -171,7 +178,7 @@ impl From<AppError> for Problem {
                     Status::Conflict => (StatusCode::CONFLICT, "the state of things does not allow this"),
                     Status::Forbidden => (StatusCode::FORBIDDEN, "the policies do not allow this"),
                     Status::Unauthenticated => (StatusCode::UNAUTHORIZED, "a valid credential is needed"),
-                    Status::NotFound => (StatusCode::NOT_FOUND, "there is no such thing"),
+                    Status::NotFound => (StatusCode::NOT_FOUND, Self::NOTHING_THERE),
                 };
                 let mismatch = denial.code == crate::decision::Denial::TENANT_MISMATCH;
                 let message = if mismatch { "the credential belongs to another tenant" } else { message };

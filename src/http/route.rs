@@ -9,8 +9,11 @@ use actix_web::{HttpResponse, guard, web};
 
 use super::body::Body;
 use super::{Decode, Permitted, Problem, TenantHeader, fallback};
-use crate::app::{AppError, Command, Guard};
-use crate::domain::{Call, Caller, RequestFacts, Timestamp};
+use crate::app::service::{SendMalformed, UseUnknownRoute};
+use crate::app::{Command, Guard};
+use crate::domain::{
+    ApiKeyId, Call, Caller, KeyHolder, KeyScope, Name, RequestFacts, Role, Roles, TenantId, Timestamp,
+};
 use crate::policy::ActionUse;
 
 /// One route.
@@ -29,7 +32,7 @@ pub struct Route {
     /// What it reads.
     pub body: Body,
     handler: Arc<dyn Fn() -> actix_web::Route + Send + Sync>,
-    rehearse: fn(&Guard) -> Result<(), AppError>,
+    rehearse: fn(&Guard) -> Result<(), String>,
 }
 
 /// The table of routes.
@@ -106,8 +109,10 @@ impl Routes {
     /// schema is found before the first request.
     ///
     /// # Errors
-    /// [`AppError::Internal`], with what does not fit.
-    pub fn rehearse(&self, guard: &Guard) -> Result<(), AppError> {
+    /// What does not fit.
+    pub fn rehearse(&self, guard: &Guard) -> Result<(), String> {
+        rehearse::<SendMalformed>(guard)?;
+        rehearse::<UseUnknownRoute>(guard)?;
         self.iter().try_for_each(|route| (route.rehearse)(guard))
     }
 
@@ -129,23 +134,33 @@ impl Routes {
     }
 }
 
-fn rehearse<C: Command>(guard: &Guard) -> Result<(), AppError> {
-    let call = Call {
-        caller: Caller::Anonymous,
-        tenant: None,
+fn rehearse<C: Command>(guard: &Guard) -> Result<(), String> {
+    let rehearsed = guard.rehearse::<C>(&rehearsal_calls());
+    rehearsed.map_err(|error| format!("the action {}: {error}", C::ACTION.name))
+}
+
+/// A call with everything that a call can have, and one with nothing that it need not have, by
+/// callers of each kind.
+fn rehearsal_calls() -> Vec<Call> {
+    let tenant = TenantId::new(uuid::Uuid::nil());
+    let holder = |scope| {
+        let (id, name) = (ApiKeyId::new(uuid::Uuid::nil()), Name::from_stored("rehearsal".to_owned()));
+        Caller::ApiKey(Arc::new(KeyHolder { id, name, scope, roles: Roles::only(Role::Root).closure() }))
+    };
+    let call = |caller: Caller, full: bool| Call {
+        caller,
+        tenant: full.then_some(tenant),
         request: RequestFacts {
             id: String::new(),
             method: String::new(),
             path: String::new(),
             ip: std::net::Ipv4Addr::LOCALHOST.into(),
-            user_agent: Some(String::new()),
+            user_agent: full.then(String::new),
             tls: false,
         },
         languages: Vec::new(),
         at: Timestamp::UNIX_EPOCH,
     };
-    match guard.authorize(&call, C::example()) {
-        Ok(_) | Err(AppError::Denied(_)) => Ok(()),
-        Err(error) => Err(AppError::Internal(format!("the action {}: {error}", C::ACTION.name))),
-    }
+    let callers = [Caller::Anonymous, holder(KeyScope::Instance), holder(KeyScope::Tenant(tenant))];
+    callers.into_iter().flat_map(|caller| [call(caller.clone(), true), call(caller, false)]).collect()
 }

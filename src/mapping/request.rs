@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cedar_policy_core::ast::{Context, EntityType, EntityUID, Request};
+use cedar_policy_core::entities::conformance::EntitySchemaConformanceChecker;
 use cedar_policy_core::entities::{Entities, NoEntitiesSchema, TCComputation};
 use cedar_policy_core::extensions::Extensions;
+use cedar_policy_core::validator::CoreSchema;
 
 use super::attribute::{record, reference};
 use super::principal::Principals;
@@ -46,6 +48,21 @@ pub enum MappingError {
     /// The request does not fit the schema.
     #[error("the request does not fit the schema: {0}")]
     Schema(String),
+}
+
+impl Mapped {
+    /// Checks the entities against the schema. Their shapes are those of this code, so once for each
+    /// shape is enough.
+    ///
+    /// # Errors
+    /// [`MappingError::Schema`], with the first entity that does not fit.
+    pub fn check_entities(&self, snapshot: &Snapshot) -> Result<(), MappingError> {
+        let schema = CoreSchema::new(snapshot.core_schema());
+        let checker = EntitySchemaConformanceChecker::new(&schema, Extensions::all_available());
+        self.entities.iter().try_for_each(|entity| {
+            checker.validate_entity(entity).map_err(|error| MappingError::Schema(error.to_string()))
+        })
+    }
 }
 
 /// Maps a call and checks it against the snapshot's schema.

@@ -4,8 +4,9 @@ use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel::ConnectionError;
 use tokio::task::JoinHandle;
@@ -120,24 +121,33 @@ impl Database {
     {
         let inner = Arc::clone(&self.0);
         let span = tracing::Span::current();
-        let asked = Instant::now();
+        // Whoever sets it first has it: the thread that begins the work, or the caller who gives up.
+        let claimed = Arc::new(AtomicBool::new(false));
+        let begins = Arc::clone(&claimed);
+        let too_busy = || StoreError::Unavailable("every connection was busy for too long".to_owned());
         let blocking = lane(&self.0).spawn(move || {
-            if asked.elapsed() > inner.wait {
-                return Err(StoreError::Unavailable("every connection was busy for too long".to_owned()));
+            if begins.swap(true, Ordering::AcqRel) {
+                return Err(too_busy());
             }
             span.in_scope(|| lane(&inner).run(&work))
         });
-        let Some(blocking) = blocking else {
+        let Some(mut blocking) = blocking else {
             return Err(StoreError::Failed("the database was closed".to_owned()));
         };
-        // A thread that waits for a database that is silent cannot be ended; it keeps its place until
-        // the connection is given up. What it was asked may have been done, and was not acknowledged.
-        match tokio::time::timeout(self.0.wait + Manager::STATEMENT_TIMEOUT, blocking).await {
+        let mut done = tokio::time::timeout(self.0.wait, &mut blocking).await;
+        if done.is_err() {
+            if !claimed.swap(true, Ordering::AcqRel) {
+                return Err(too_busy());
+            }
+            // A thread that waits for a database that is silent cannot be ended; it keeps its place until
+            // the connection is given up. What it was asked may have been done, and was not acknowledged.
+            done = tokio::time::timeout(Manager::STATEMENT_TIMEOUT, blocking).await;
+        }
+        match done {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(error)) => Err(StoreError::Failed(format!("the database task ended: {error}"))),
             Err(_elapsed) => Err(StoreError::Unavailable("no answer in time".to_owned())),
         }
-        .map_err(|error| error.at(&self.0.url))
     }
 }
 

@@ -9,7 +9,7 @@ fn the_configuration_page_has_every_key() {
     let page = std::fs::read_to_string(path).unwrap();
     let (before, rest) = page.split_once(OPEN).unwrap();
     let (keys, after) = rest.split_once(CLOSE).unwrap();
-    let expected = gatewood::config::document();
+    let expected = format!("\n{}\n", gatewood::config::document());
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(path, format!("{before}{OPEN}{expected}{CLOSE}{after}")).unwrap();
         return;

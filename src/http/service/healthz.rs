@@ -8,6 +8,8 @@ use crate::app::service::ReadHealth;
 use crate::http::{Decode, Parts, Permitted, Problem, reply};
 
 impl Decode for ReadHealth {
+    const NEGOTIATED: bool = false;
+
     fn decode(_parts: &Parts<'_>) -> Result<Self, Problem> {
         Ok(Self)
     }

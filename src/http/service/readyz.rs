@@ -8,6 +8,8 @@ use crate::app::service::{ReadReadiness, Readiness};
 use crate::http::{Decode, Parts, Permitted, Problem, reply};
 
 impl Decode for ReadReadiness {
+    const NEGOTIATED: bool = false;
+
     fn decode(_parts: &Parts<'_>) -> Result<Self, Problem> {
         Ok(Self)
     }
