@@ -55,7 +55,7 @@ pub struct HttpSettings {
 }
 
 /// Registers the routes with what they need.
-pub fn configure<'a>(state: web::Data<HttpState>, routes: &'a Routes) -> impl FnOnce(&mut web::ServiceConfig) + 'a {
+pub fn configure(state: web::Data<HttpState>, routes: &Routes) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
         config.app_data(state);
         routes.register(config);
