@@ -1,5 +1,7 @@
 //! Sealing and opening a client secret, and telling an API key.
 
+#![expect(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to measure")]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};

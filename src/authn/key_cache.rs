@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_a_revocation_overtook_does_not_count() {
-        let cache = KeyCache::new(10, Duration::from_secs(60));
+        let cache = KeyCache::new(10, Duration::from_mins(1));
         cache.confirm(Instant::now(), 1);
         let before = cache.generation();
         cache.forget();

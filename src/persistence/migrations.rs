@@ -40,7 +40,7 @@ where
     let known_versions: Vec<MigrationVersion<'_>> = MigrationSource::<B>::migrations(&known)
         .map_err(|error| failed(&error))?
         .iter()
-        .map(|migration: &Box<dyn Migration<B>>| migration.name().version().as_owned())
+        .map(|migration| migration.name().version().as_owned())
         .collect();
     let applied = connection.applied_migrations().map_err(|error| classify(error.as_ref()))?;
     if let Some(newer) = applied.iter().find(|version| !known_versions.contains(version)) {

@@ -74,7 +74,7 @@ impl<'a> Loader<'a> {
 
     fn policy(&mut self, file: &'a SourceFile, policy: &CedarPolicy) {
         let core: &cedar_policy_core::ast::Policy = policy.as_ref();
-        let offset = core.loc().map_or(0, |loc| loc.start());
+        let offset = core.loc().map_or(0, cedar_policy_core::parser::Loc::start);
         let at = |message: String| Finding::at(&file.name, &file.text, offset, message);
         let annotations = match Annotations::read(policy.annotations()) {
             Ok(annotations) => annotations,
@@ -165,7 +165,7 @@ mod tests {
         let mut in_folder: Vec<String> = std::fs::read_dir("policies/gatewood")
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name.ends_with(".cedar"))
+            .filter(|name| std::path::Path::new(name).extension().is_some_and(|extension| extension == "cedar"))
             .collect();
         in_folder.sort();
         let embedded: Vec<String> =

@@ -57,7 +57,7 @@ impl StoreSource {
     }
 
     /// Reads the `*.cedar` files of `folder`, at any depth. Names that start with a dot are passed
-    /// over (mounted ConfigMaps keep their history in such names).
+    /// over (mounted configuration maps keep their history in such names).
     ///
     /// # Errors
     /// Every file or folder that cannot be read, is no UTF-8 or is too large; a folder without policies.

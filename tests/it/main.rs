@@ -1,5 +1,14 @@
 //! Integration tests: everything through the real server, on both databases.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::format_collect,
+    reason = "a test that cannot go on fails, and tests read the ambient clock, variables and generator; how fast they build a text matters little"
+)]
+
 mod support;
 
 mod api_keys;

@@ -19,20 +19,17 @@ macro_rules! on_both {
     ($($(#[$meta:meta])* async fn $name:ident($app:ident) $body:block)+) => {
         $(
             $(#[$meta])*
+            async fn $name($app: $crate::support::TestServer) $body
+
             mod $name {
-                #[allow(unused_imports, reason = "not every sentence needs everything")]
-                use super::*;
-
-                async fn sentence($app: $crate::support::TestServer) $body
-
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn on_sqlite() {
-                    sentence($crate::support::TestServer::start($crate::support::Backend::Sqlite).await).await;
+                    super::$name($crate::support::TestServer::start($crate::support::Backend::Sqlite).await).await;
                 }
 
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn on_postgres() {
-                    sentence($crate::support::TestServer::start($crate::support::Backend::Postgres).await).await;
+                    super::$name($crate::support::TestServer::start($crate::support::Backend::Postgres).await).await;
                 }
             }
         )+
