@@ -1,6 +1,6 @@
 //! HTTP: decode, call `app`, encode.
 //!
-//! [`routes`] is the table of what there is. A route is registered with a handler that takes a
+//! [`routes()`] is the table of what there is. A route is registered with a handler that takes a
 //! [`Permitted`] command, so what it may do is decided before it runs.
 
 mod api_keys;
