@@ -600,7 +600,7 @@ async fn a_second_signal_ends_the_process_at_once() {
         server.signal("TERM");
         assert!(server.wait(Duration::from_millis(300)).is_none(), "{}", server.log());
         server.signal(second);
-        let status = server.wait(Duration::from_secs(1)).expect("it goes on");
+        let status = server.wait(Duration::from_secs(3)).expect("it goes on");
         assert_eq!(status.code(), Some(1));
     }
 }
