@@ -15,6 +15,9 @@ use gatewood::domain::{
 };
 use gatewood::policy::{StoreSource, load};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn guard() -> Guard {
     let snapshot = load(&StoreSource::embedded_control_plane()).expect("the shipped policies load");
     Guard::new(Arc::new(snapshot), InstanceId::from_random([7; 8]), Entropy::system())

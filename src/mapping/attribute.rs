@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use cedar_policy_core::ast::{EntityUID, ExtensionFunction, Name, PartialValue, Value};
 use cedar_policy_core::extensions::Extensions;
+use chrono::SecondsFormat;
 
 use super::MappingError;
 use crate::domain::Timestamp;
@@ -59,7 +60,7 @@ impl Attribute {
             Self::Bool(value) => Value::from(value),
             Self::Long(value) => Value::from(value),
             // Cedar reads exactly milliseconds and a `Z`.
-            Self::Time(time) => call(CONSTRUCTORS.datetime, time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())?,
+            Self::Time(time) => call(CONSTRUCTORS.datetime, time.to_rfc3339_opts(SecondsFormat::Millis, true))?,
             Self::Duration(millis) => call(CONSTRUCTORS.duration, format!("{millis}ms"))?,
             Self::Ip(address) => call(CONSTRUCTORS.ip, address.to_string())?,
             Self::Texts(texts) => Value::set(texts.into_iter().map(Value::from), None),

@@ -4,6 +4,7 @@
 //! schema is an error, never a request without the part that did not fit.
 
 mod attribute;
+mod conformance;
 mod principal;
 mod request;
 mod resource;

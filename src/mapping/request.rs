@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cedar_policy_core::ast::{Context, EntityType, EntityUID, Request};
+use cedar_policy_core::ast::{Context, EntityType, EntityUID, EntityUIDEntry, Request};
 use cedar_policy_core::entities::conformance::EntitySchemaConformanceChecker;
 use cedar_policy_core::entities::{Entities, NoEntitiesSchema, TCComputation};
 use cedar_policy_core::extensions::Extensions;
@@ -13,7 +13,7 @@ use super::attribute::{record, reference};
 use super::principal::Principals;
 use super::resource::tenant_uid;
 use super::vocabulary::{VOCABULARY as V, uid};
-use super::{Attribute, Resource};
+use super::{Attribute, Resource, conformance};
 use crate::domain::{Call, InstanceId};
 use crate::policy::Snapshot;
 
@@ -84,16 +84,10 @@ pub fn map(
     let action = uid(&V.action, question.action);
     let context = context(call, question.context)?;
     let extensions = Extensions::all_available();
-    let known = |uid: &EntityUID| (uid.clone(), None);
-    let request = Request::new(
-        known(principal.entity.uid()),
-        known(&action),
-        known(resource.uid()),
-        context,
-        Some(snapshot.core_schema()),
-        extensions,
-    );
-    let request = request.map_err(|error| MappingError::Schema(error.to_string()))?;
+    conformance::check(snapshot.core_schema(), principal.entity.uid(), &action, resource.uid(), &context)?;
+    let known = |uid: &EntityUID| EntityUIDEntry::known(uid.clone(), None);
+    let request =
+        Request::new_unchecked(known(principal.entity.uid()), known(&action), known(resource.uid()), Some(context));
     let resource_type = resource.uid().entity_type().clone();
     // Every entity carries all its ancestors, so there is no closure to compute.
     let entities = snapshot
