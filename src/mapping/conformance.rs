@@ -58,15 +58,16 @@ fn record_fits<'a, N: AsRef<str> + 'a>(
 
 fn fits(schema: &ValidatorSchema, value: &Value, wanted: &Type) -> bool {
     match (value.value_kind(), wanted) {
-        (ValueKind::Lit(Literal::Bool(_)), Type::Bool(BoolType::AnyBool)) => true,
         (ValueKind::Lit(Literal::Bool(value)), Type::Bool(BoolType::True)) => *value,
         (ValueKind::Lit(Literal::Bool(value)), Type::Bool(BoolType::False)) => !*value,
-        (ValueKind::Lit(Literal::Long(_)), Type::Long) | (ValueKind::Lit(Literal::String(_)), Type::String) => true,
+        (ValueKind::Lit(Literal::Bool(_)), Type::Bool(BoolType::AnyBool))
+        | (ValueKind::Lit(Literal::Long(_)), Type::Long)
+        | (ValueKind::Lit(Literal::String(_)), Type::String)
+        | (ValueKind::Lit(Literal::EntityUID(_)), Type::Entity(EntityKind::AnyEntity))
+        | (ValueKind::Set(_), Type::Set { element_type: None }) => true,
         (ValueKind::Lit(Literal::EntityUID(uid)), Type::Entity(EntityKind::Entity(types))) => {
             types.get_single_entity() == Some(uid.entity_type()) && is_listed(schema, uid)
         }
-        (ValueKind::Lit(Literal::EntityUID(_)), Type::Entity(EntityKind::AnyEntity)) => true,
-        (ValueKind::Set(_), Type::Set { element_type: None }) => true,
         (ValueKind::Set(set), Type::Set { element_type: Some(element) }) => {
             set.iter().all(|value| fits(schema, value, element))
         }
