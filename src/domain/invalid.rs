@@ -23,7 +23,7 @@ impl Invalid {
 /// Quotes the sender's input for an error text: in backticks, cut and escaped.
 #[must_use]
 pub fn quoted(input: &str) -> String {
-    format!("`{}`", escaped(input))
+    if looks_like_a_key(input) { KEY_IN_WRONG_PLACE.to_owned() } else { format!("`{}`", escaped(input)) }
 }
 
 /// A name that the sender chose, for the place of a field's name: as in [`quoted`], and never empty.
@@ -36,14 +36,20 @@ pub fn shown(name: &str) -> String {
 /// played with. An API key in the wrong place is not repeated.
 fn escaped(input: &str) -> String {
     const LONGEST: usize = 80;
-    if input.contains("gwk_") {
-        return "what looks like an API key".to_owned();
+    if looks_like_a_key(input) {
+        return KEY_IN_WRONG_PLACE.to_owned();
     }
     let mut text: String = input.chars().take(LONGEST).flat_map(char::escape_debug).collect();
     if input.chars().nth(LONGEST).is_some() {
         text.push('…');
     }
     text
+}
+
+const KEY_IN_WRONG_PLACE: &str = "what looks like an API key";
+
+fn looks_like_a_key(input: &str) -> bool {
+    input.contains("gwk_")
 }
 
 #[cfg(test)]

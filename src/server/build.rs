@@ -16,7 +16,7 @@ use super::root_key;
 use crate::app::{App, Guard, Repositories};
 use crate::authn::{Authenticator, Timing};
 use crate::config::Config;
-use crate::domain::{Clock, Entropy};
+use crate::domain::{Clock, DatabaseUrl, Entropy};
 use crate::http::{self, HttpSettings, HttpState, Routes};
 use crate::persistence::{ApiKeys, Database, Instance, OidcConfigs, PoolSettings, StoreError, Tenants};
 use crate::policy::Findings;
@@ -44,34 +44,43 @@ impl Ambient {
 
 /// Why the server does not start: one text for the person who started it.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct StartError(String);
+pub enum StartError {
+    /// What is wrong, in words.
+    #[error("{0}")]
+    Text(String),
+    /// What the database said.
+    #[error("{0}")]
+    Database(#[from] StoreError),
+}
 
 impl StartError {
     pub(super) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self::Text(text.into())
     }
 
     pub(super) fn file(path: &Path, error: &std::io::Error) -> Self {
-        Self(format!("{}: {error}", path.display()))
+        Self::Text(format!("{}: {error}", path.display()))
     }
 
     pub(super) fn no_encryption_key(what: &str) -> Self {
-        Self(format!(
+        Self::Text(format!(
             "{what}; set GATEWOOD_ENCRYPTION_KEY or GATEWOOD_ENCRYPTION_KEY_FILE (`openssl rand -base64 32` makes a key)"
         ))
     }
-}
 
-impl From<StoreError> for StartError {
-    fn from(error: StoreError) -> Self {
-        Self(error.to_string())
+    /// Says which database it is about, where the database's own words do not.
+    fn about(self, url: &DatabaseUrl) -> Self {
+        let named = |text: &str| text.contains(&url.to_string());
+        match self {
+            Self::Database(error) if !named(&error.to_string()) => Self::Text(format!("{url}: {error}")),
+            other => other,
+        }
     }
 }
 
 impl From<Findings> for StartError {
     fn from(findings: Findings) -> Self {
-        Self(findings.to_string())
+        Self::Text(findings.to_string())
     }
 }
 
@@ -97,6 +106,10 @@ impl Server {
     /// # Errors
     /// Whatever would keep the server from doing its work.
     pub async fn build(config: &Config, ambient: Ambient) -> Result<Self, StartError> {
+        Self::assemble(config, ambient).await.map_err(|error| error.about(&config.database_url))
+    }
+
+    async fn assemble(config: &Config, ambient: Ambient) -> Result<Self, StartError> {
         let Ambient { clock, entropy, timing, routes } = ambient;
         let plane = ControlPlane::load(config, &routes)?;
         Database::migrate(&config.database_url)?;
