@@ -4,7 +4,7 @@ use chrono::Duration;
 
 use super::{App, AppError, Command, Gathered, Permit};
 use crate::domain::{
-    ApiKey, ApiKeyId, Invalid, KeyMaterial, KeyScope, Name, Page, PageRequest, Role, Roles, Timestamp,
+    ApiKey, ApiKeyId, Call, Invalid, KeyMaterial, KeyScope, Name, Page, PageRequest, Role, Roles, Timestamp,
 };
 use crate::mapping::{Attribute, Resource};
 use crate::persistence::NewApiKey;
@@ -83,11 +83,13 @@ impl KeyRef {
         Resource::ApiKeyRecord(self.id, self.scope)
     }
 
-    /// Whether it is the last root key that works. Only an instance-level key can be one.
-    async fn is_last_root(self, app: &App, now: Timestamp) -> Result<bool, AppError> {
+    /// Whether it is the last root key that works. Only an instance-level key can be one, and only
+    /// root may learn which one is: it is not looked up for anybody else.
+    async fn is_last_root(self, app: &App, call: &Call) -> Result<bool, AppError> {
+        let by_root = call.caller.has_role(Role::Root);
         match self.scope {
-            KeyScope::Tenant(_) => Ok(false),
-            KeyScope::Instance => Ok(app.repositories.api_keys.is_last_root(self.id, now).await?),
+            KeyScope::Instance if by_root => Ok(app.repositories.api_keys.is_last_root(self.id, call.at).await?),
+            KeyScope::Instance | KeyScope::Tenant(_) => Ok(false),
         }
     }
 }
@@ -180,8 +182,8 @@ impl Command for RevokeApiKey {
         vec![("last_root", Attribute::Bool(self.last_root))]
     }
 
-    async fn gather(self, app: &App, now: Timestamp) -> Gathered<Self> {
-        Ok(Self { last_root: self.key.is_last_root(app, now).await?, ..self })
+    async fn gather(self, app: &App, call: &Call) -> Gathered<Self> {
+        Ok(Self { last_root: self.key.is_last_root(app, call).await?, ..self })
     }
 
     fn example() -> Self {
@@ -200,8 +202,8 @@ impl Command for SuspendApiKey {
         vec![("last_root", Attribute::Bool(self.last_root))]
     }
 
-    async fn gather(self, app: &App, now: Timestamp) -> Gathered<Self> {
-        Ok(Self { last_root: self.key.is_last_root(app, now).await?, ..self })
+    async fn gather(self, app: &App, call: &Call) -> Gathered<Self> {
+        Ok(Self { last_root: self.key.is_last_root(app, call).await?, ..self })
     }
 
     fn example() -> Self {
@@ -285,8 +287,8 @@ impl App {
         let RotateApiKey { key: KeyRef { scope, id }, grace } = permit.into_command();
         let material = KeyMaterial::generate_for(id, &self.entropy);
         let until = self.clock.now() + grace;
+        let _forgetting = self.authenticator.forgetting();
         let key = self.repositories.api_keys.rotate(scope, id, material.digest(), until).await?;
-        self.authenticator.forget();
         Ok(IssuedKey { key, material })
     }
 
@@ -297,8 +299,8 @@ impl App {
     /// it became the last root key that works while the policies were asked.
     pub async fn revoke_api_key(&self, permit: Permit<RevokeApiKey>) -> Result<(), AppError> {
         let KeyRef { scope, id } = permit.into_command().key;
+        let _forgetting = self.authenticator.forgetting();
         self.repositories.api_keys.revoke(scope, id, self.clock.now()).await?;
-        self.authenticator.forget();
         Ok(())
     }
 
@@ -308,8 +310,8 @@ impl App {
     /// As for [`App::revoke_api_key`].
     pub async fn suspend_api_key(&self, permit: Permit<SuspendApiKey>) -> Result<ApiKey, AppError> {
         let KeyRef { scope, id } = permit.into_command().key;
+        let _forgetting = self.authenticator.forgetting();
         let key = self.repositories.api_keys.set_suspended(scope, id, Some(self.clock.now())).await?;
-        self.authenticator.forget();
         Ok(key)
     }
 
@@ -319,8 +321,8 @@ impl App {
     /// [`AppError::NotFound`] when there is none of this id in the scope.
     pub async fn resume_api_key(&self, permit: Permit<ResumeApiKey>) -> Result<ApiKey, AppError> {
         let KeyRef { scope, id } = permit.into_command().0;
+        let _forgetting = self.authenticator.forgetting();
         let key = self.repositories.api_keys.set_suspended(scope, id, None).await?;
-        self.authenticator.forget();
         Ok(key)
     }
 }

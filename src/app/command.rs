@@ -3,7 +3,7 @@
 use std::future::{Future, ready};
 
 use super::{App, AppError};
-use crate::domain::Timestamp;
+use crate::domain::Call;
 use crate::mapping::{Attribute, Question, Resource};
 use crate::policy::ActionUse;
 
@@ -27,7 +27,7 @@ pub trait Command: Sized + Send {
     }
 
     /// Looks up what policies want to know of stored things. Most want nothing.
-    fn gather(self, _app: &App, _now: Timestamp) -> impl Future<Output = Gathered<Self>> + Send {
+    fn gather(self, _app: &App, _call: &Call) -> impl Future<Output = Gathered<Self>> + Send {
         ready(Ok(self))
     }
 

@@ -54,7 +54,7 @@ impl App {
     pub async fn permit<C: Command>(&self, call: &Call, command: C) -> Result<Permit<C>, AppError> {
         // What a policy needs to know of stored things is looked up for callers that are known; a
         // stranger must not make the service work, and is denied by its being a stranger.
-        let command = if call.caller.is_anonymous() { command } else { command.gather(self, call.at).await? };
+        let command = if call.caller.is_anonymous() { command } else { command.gather(self, call).await? };
         self.guard.authorize(call, command)
     }
 }

@@ -172,8 +172,8 @@ impl App {
     /// # Errors
     /// [`AppError::NotFound`] when there is none of this id.
     pub async fn delete_tenant(&self, permit: Permit<DeleteTenant>) -> Result<(), AppError> {
+        let _forgetting = self.authenticator.forgetting();
         self.repositories.tenants.delete(permit.into_command().id).await?;
-        self.authenticator.forget();
         Ok(())
     }
 }

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::Presented;
 use super::key_cache::{KeyCache, Known};
+use tokio::sync::Semaphore;
+
 use crate::domain::{ApiKeyId, Caller, Clock, KeyHolder, KeyMaterial, StoredCredential, Timestamp};
 use crate::persistence::{ApiKeys, Instance, StoreError};
 
@@ -50,18 +52,22 @@ pub struct Authenticator {
     clock: Clock,
     timing: Timing,
     cache: KeyCache,
+    look_ups: Semaphore,
     used: Mutex<HashMap<ApiKeyId, Timestamp>>,
 }
 
 impl Authenticator {
     /// How many keys are kept in memory: about 6 MiB when all are.
     const CAPACITY: usize = 10_000;
+    /// How many keys are looked up at once.
+    const LOOK_UPS: usize = 2;
 
     /// An authenticator for the keys of this database.
     #[must_use]
     pub fn new(keys: ApiKeys, instance: Instance, clock: Clock, timing: Timing) -> Self {
         let cache = KeyCache::new(Self::CAPACITY, timing.fresh_for);
-        Self { keys, instance, clock, timing, cache, used: Mutex::default() }
+        let look_ups = Semaphore::new(Self::LOOK_UPS);
+        Self { keys, instance, clock, timing, cache, look_ups, used: Mutex::default() }
     }
 
     /// Says who presents this.
@@ -91,6 +97,8 @@ impl Authenticator {
     }
 
     async fn look_up(&self, id: ApiKeyId) -> Result<Arc<Known>, Rejection> {
+        // Anybody can make well-formed keys that nobody knows; asking about them must not take every connection.
+        let _turn = self.look_ups.acquire().await;
         let asked_at = self.cache.generation();
         let found = self.keys.credential(id).await.map_err(Rejection::Unavailable)?;
         let credential = found.ok_or(Rejection::Rejected)?;
@@ -98,9 +106,10 @@ impl Authenticator {
         Ok(self.cache.put(credential, holder, asked_at))
     }
 
-    /// Forgets what is cached: a right was taken away on this replica.
-    pub fn forget(&self) {
-        self.cache.forget();
+    /// Forgets what is cached when it is dropped, whatever came of the change: a caller who goes away
+    /// before the answer must not leave a right behind that was taken away.
+    pub fn forgetting(&self) -> Forgetting<'_> {
+        Forgetting(self)
     }
 
     /// Whether the database answered lately.
@@ -129,10 +138,13 @@ impl Authenticator {
         Ok(())
     }
 
-    /// Looks at the database again and again, until it is dropped.
+    /// Looks at the database again and again, and writes last-used times now and then, until it is dropped.
     pub async fn watch(&self) {
+        tokio::join!(self.look_again_and_again(), self.write_used_now_and_then());
+    }
+
+    async fn look_again_and_again(&self) {
         let mut was_away = false;
-        let mut last_noted = Instant::now();
         loop {
             match self.look().await {
                 Ok(()) => {
@@ -146,11 +158,14 @@ impl Authenticator {
                 }
                 Err(_still_away) => {}
             }
-            if last_noted.elapsed() >= self.timing.note_use {
-                last_noted = Instant::now();
-                self.write_used().await;
-            }
             tokio::time::sleep(self.timing.poll).await;
+        }
+    }
+
+    async fn write_used_now_and_then(&self) {
+        loop {
+            tokio::time::sleep(self.timing.note_use).await;
+            self.write_used().await;
         }
     }
 
@@ -170,4 +185,14 @@ impl Authenticator {
 fn holder_of(credential: &StoredCredential) -> KeyHolder {
     let key = &credential.key;
     KeyHolder { id: key.id, name: key.name.clone(), scope: key.scope, roles: key.roles.closure() }
+}
+
+/// Forgets at its end.
+#[must_use]
+pub struct Forgetting<'a>(&'a Authenticator);
+
+impl Drop for Forgetting<'_> {
+    fn drop(&mut self) {
+        self.0.cache.forget();
+    }
 }

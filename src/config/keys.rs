@@ -98,7 +98,7 @@ pub const KEYS: &[Key] = &[
         "database.connections",
         Some("8"),
         "a number from 1 to 500",
-        "How many connections to PostgreSQL; on SQLite, how many readers beside the one writer.",
+        "How many connections to PostgreSQL; on SQLite, how many readers at most beside the one writer (no more than there are processors). One more is kept apart, to look whether a right was taken away.",
     ),
     key("database.wait", Some("2s"), DURATION, "How long a request waits for the database before it is answered 503."),
     key(

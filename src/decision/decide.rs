@@ -49,14 +49,19 @@ impl Decision {
     /// The notices of the determining policies, in the order of the policies' ids, without repeats.
     #[must_use]
     pub fn notices(&self, languages: &[String]) -> Vec<String> {
-        let mut notices: Vec<String> = Vec::new();
-        for notice in self.determining().filter_map(|policy| policy.annotations.notice(languages)) {
-            if !notices.iter().any(|known| known == notice) {
-                notices.push(notice.to_owned());
-            }
-        }
-        notices
+        notices(self.determining(), languages)
     }
+}
+
+/// The notices of policies, in their order, without repeats.
+pub(super) fn notices<'a>(policies: impl Iterator<Item = &'a Policy>, languages: &[String]) -> Vec<String> {
+    let mut notices: Vec<String> = Vec::new();
+    for notice in policies.filter_map(|policy| policy.annotations.notice(languages)) {
+        if !notices.iter().any(|known| known == notice) {
+            notices.push(notice.to_owned());
+        }
+    }
+    notices
 }
 
 /// Decides a request.

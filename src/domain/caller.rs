@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ApiKeyId, KeyScope, Name, Roles, TenantId};
+use super::{ApiKeyId, KeyScope, Name, Role, Roles, TenantId};
 
 /// Who is asking Gatewood. It becomes the Cedar principal of the control plane.
 #[derive(Debug, Clone)]
@@ -39,6 +39,15 @@ impl Caller {
         match self {
             Self::Anonymous => None,
             Self::ApiKey(key) => key.scope.tenant(),
+        }
+    }
+
+    /// Whether the caller has a role, or one that holds it.
+    #[must_use]
+    pub fn has_role(&self, role: Role) -> bool {
+        match self {
+            Self::Anonymous => false,
+            Self::ApiKey(key) => key.roles.contains(role),
         }
     }
 

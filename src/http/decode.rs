@@ -144,6 +144,11 @@ impl<C: Decode> FromRequest for Permitted<C> {
             };
             match read.await {
                 Ok(command) => {
+                    if C::BODY != Body::None {
+                        // A body may take its time, and the credential may have been revoked meanwhile.
+                        let again = unread.authenticate(&request).await?;
+                        (call.caller, call.at) = (again.caller, again.at);
+                    }
                     let permit = unread.permit(&request, &call, command).await?;
                     Ok(Self { permit, app: Arc::clone(&unread.state.app) })
                 }
@@ -157,7 +162,6 @@ impl<C: Decode> FromRequest for Permitted<C> {
 pub(super) struct UnreadCall<'a> {
     state: &'a web::Data<HttpState>,
     facts: RequestFacts,
-    at: Timestamp,
 }
 
 impl<'a> UnreadCall<'a> {
@@ -170,12 +174,13 @@ impl<'a> UnreadCall<'a> {
         let facts = RequestFacts {
             id,
             method: request.method().as_str().to_owned(),
-            path: request.uri().path().to_owned(),
+            // As it was routed: `%6f` is an `o` to the router, and must be one to the policies.
+            path: request.match_info().as_str().to_owned(),
             ip: peer::address(request, &state.settings.trusted_proxies),
             user_agent: peer::user_agent(request.headers()),
             tls: request.app_config().secure(),
         };
-        Ok(Self { at: state.app.clock.now(), facts, state })
+        Ok(Self { state, facts })
     }
 
     /// Step one. Whoever presents something that is no good ends here, whatever else was sent.
@@ -197,7 +202,8 @@ impl<'a> UnreadCall<'a> {
 
     fn call(&self, request: &HttpRequest, caller: Caller) -> Call {
         let languages = peer::languages(request.headers());
-        Call { caller, tenant: None, request: self.facts.clone(), languages, at: self.at }
+        let at = self.state.app.clock.now();
+        Call { caller, tenant: None, request: self.facts.clone(), languages, at }
     }
 
     /// Asks for a permit, and leaves the decision where the log and the answer's headers find it.
@@ -235,7 +241,11 @@ fn missing_tenant() -> Invalid {
 }
 
 /// Step two.
-fn tenant_header(headers: &HeaderMap, policy: TenantHeader, caller: &Caller) -> Result<Option<TenantId>, Problem> {
+pub(super) fn tenant_header(
+    headers: &HeaderMap,
+    policy: TenantHeader,
+    caller: &Caller,
+) -> Result<Option<TenantId>, Problem> {
     const NAME: &str = "X-Tenant-ID";
     let mut values = headers.get_all(HeaderName::from_static("x-tenant-id"));
     let first = values.next();

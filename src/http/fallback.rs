@@ -3,7 +3,7 @@
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::decode::UnreadCall;
+use super::decode::{TenantHeader, UnreadCall, tenant_header};
 use super::problem::Problem;
 use crate::app::Command;
 use crate::app::service::{SendMalformed, UseUnknownRoute};
@@ -25,7 +25,11 @@ pub(super) async fn wrong_method(request: HttpRequest, allowed: String) -> Resul
 async fn answer(request: &HttpRequest, problem: Problem) -> Problem {
     let read = async {
         let unread = UnreadCall::of(request)?;
-        let call = unread.authenticate(request).await?;
+        let mut call = unread.authenticate(request).await?;
+        match tenant_header(request.headers(), TenantHeader::Optional, &call.caller) {
+            Ok(tenant) => call.tenant = tenant,
+            Err(problem) => return Err(unread.refuse(request, &call, problem).await),
+        }
         unread.permit(request, &call, UseUnknownRoute).await.map(drop)
     };
     match read.await {

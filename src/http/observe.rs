@@ -173,7 +173,6 @@ fn log(line: &Line<'_>) {
                 decision.policies = policies,
                 policy.revision = revision,
                 duration_us = duration,
-                field = line.problem.and_then(Problem::field),
                 error = line.problem.and_then(Problem::cause),
                 $message
             )

@@ -3,23 +3,26 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderName, USER_AGENT};
+use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use ipnet::IpNet;
 
 /// The client's address: the peer's, or, when that is a trusted proxy, the right-most hop of
 /// `X-Forwarded-For` that is none. Anybody can write anything into that header, so only what a
-/// trusted proxy has added counts; what cannot be read ends the search.
+/// trusted proxy has added counts. A hop that is needed and cannot be read leaves the address
+/// unknown (`0.0.0.0`): to take the proxy's own would let whoever writes nonsense look like it.
 pub(super) fn address(request: &HttpRequest, trusted: &[IpNet]) -> IpAddr {
     const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(&address.to_canonical()));
-    let mut address = peer.to_canonical();
-    let values: Vec<&str> = request.headers().get_all(FORWARDED_FOR).filter_map(|value| value.to_str().ok()).collect();
-    let mut hops = values.iter().rev().flat_map(|value| value.rsplit(',')).map(str::trim);
+    const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
+    let mut address = request.peer_addr().map_or(UNKNOWN, |peer| peer.ip()).to_canonical();
+    let values: Vec<&[u8]> = request.headers().get_all(FORWARDED_FOR).map(HeaderValue::as_bytes).collect();
+    let mut hops = values.iter().rev().flat_map(|value| value.rsplit(|b| *b == b','));
     while is_trusted(&address) {
-        match hops.next().map(str::parse::<IpAddr>) {
-            Some(Ok(hop)) => address = hop.to_canonical(),
-            Some(Err(_)) | None => break,
+        let Some(hop) = hops.next() else { break };
+        let read = std::str::from_utf8(hop).ok().and_then(|hop| hop.trim().parse::<IpAddr>().ok());
+        match read {
+            Some(hop) => address = hop.to_canonical(),
+            None => return UNKNOWN,
         }
     }
     address
@@ -57,8 +60,9 @@ mod tests {
 
     fn seen(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
         let request = TestRequest::default().peer_addr(format!("{peer}:1").parse().unwrap());
-        let request =
-            forwarded.iter().fold(request, |request, value| request.append_header(("X-Forwarded-For", *value)));
+        let request = forwarded.iter().fold(request, |request, value| {
+            request.append_header(("X-Forwarded-For", HeaderValue::from_bytes(value.as_bytes()).unwrap()))
+        });
         let trusted: Vec<IpNet> = trusted.iter().map(|net| net.parse().unwrap()).collect();
         address(&request.to_http_request(), &trusted).to_string()
     }
@@ -69,7 +73,10 @@ mod tests {
         assert_eq!(seen("10.0.0.1", &["198.51.100.7"], &["10.0.0.0/8"]), "198.51.100.7");
         assert_eq!(seen("10.0.0.1", &["1.1.1.1, 198.51.100.7, 10.0.0.2"], &["10.0.0.0/8"]), "198.51.100.7");
         assert_eq!(seen("10.0.0.1", &["1.1.1.1", "198.51.100.7"], &["10.0.0.0/8"]), "198.51.100.7");
-        assert_eq!(seen("10.0.0.1", &["1.1.1.1, garbage"], &["10.0.0.0/8"]), "10.0.0.1");
+        for unreadable in ["1.1.1.1, garbage", "203.0.113.9:4711", "unknown", "\u{ff}, garbage", ""] {
+            assert_eq!(seen("10.0.0.1", &[unreadable], &["10.0.0.0/8"]), "0.0.0.0", "{unreadable}");
+        }
+        assert_eq!(seen("10.0.0.1", &["\u{ff}, 203.0.113.9"], &["10.0.0.0/8"]), "203.0.113.9");
         assert_eq!(seen("10.0.0.1", &[], &["10.0.0.0/8"]), "10.0.0.1");
     }
 

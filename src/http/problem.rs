@@ -144,11 +144,6 @@ impl Problem {
     pub(super) fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }
-
-    /// The field that is wrong, for the log; what was in it may be a secret.
-    pub(super) fn field(&self) -> Option<&str> {
-        self.body.details.as_ref().map(|details| details.field.as_str())
-    }
 }
 
 impl From<Invalid> for Problem {

@@ -9,7 +9,7 @@ use quick_cache::sync::Cache;
 use super::attribute::reference;
 use super::resource::tenant_uid;
 use super::vocabulary::{VOCABULARY as V, uid};
-use crate::domain::{ApiKeyId, Caller, KeyHolder};
+use crate::domain::{ApiKeyId, Caller, InstanceId, KeyHolder};
 
 /// The principal that a caller becomes.
 #[derive(Debug)]
@@ -38,12 +38,12 @@ static ANONYMOUS: LazyLock<Arc<Principal>> =
 
 impl Principals {
     /// The principal that this caller becomes.
-    pub(super) fn of(&self, caller: &Caller) -> Arc<Principal> {
+    pub(super) fn of(&self, caller: &Caller, instance: &InstanceId) -> Arc<Principal> {
         let Caller::ApiKey(holder) = caller else { return Arc::clone(&ANONYMOUS) };
         match self.known.get(&holder.id) {
             Some((known, principal)) if Arc::ptr_eq(&known, holder) => principal,
             Some(_) | None => {
-                let principal = Arc::new(of_key(holder));
+                let principal = Arc::new(of_key(holder, instance));
                 self.known.insert(holder.id, (Arc::clone(holder), Arc::clone(&principal)));
                 principal
             }
@@ -61,12 +61,14 @@ impl Principal {
     }
 }
 
-fn of_key(key: &KeyHolder) -> Principal {
+fn of_key(key: &KeyHolder, instance: &InstanceId) -> Principal {
     let tenant = key.scope.tenant().map(tenant_uid);
     let mut attributes =
         vec![("name", Value::from(key.name.as_str())), ("roles", Value::set(key.roles.names().map(Value::from), None))];
     attributes.extend(tenant.clone().map(|tenant| ("tenant", reference(tenant))));
-    let parents = key.roles.names().map(|role| uid(&V.role, role)).chain(tenant).collect();
+    // A tenant is in the instance, and so is whoever is in the tenant.
+    let instance = tenant.is_some().then(|| uid(&V.instance, instance.as_str()));
+    let parents = key.roles.names().map(|role| uid(&V.role, role)).chain(tenant).chain(instance).collect();
     Principal::new(uid(&V.api_key, key.id.to_string()), attributes, parents)
 }
 

@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 
-use cedar_policy_core::ast::{Entity, EntityUID};
+use cedar_policy_core::ast::{Entity, EntityUID, Value};
 
-use super::attribute::reference;
 use super::vocabulary::{VOCABULARY as V, uid};
-use crate::domain::{ApiKeyId, InstanceId, KeyScope, TenantId};
+use crate::domain::{ApiKeyId, Caller, InstanceId, KeyScope, TenantId};
 
 /// What a call is about. It need not exist: whether it does is looked up only once the call is permitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +37,7 @@ impl Resource {
     }
 
     /// The entity with every ancestor as a parent, so that the hierarchy needs no further entity.
-    pub(super) fn entity(&self, instance: &InstanceId) -> Entity {
+    pub(super) fn entity(&self, instance: &InstanceId, caller: &Caller) -> Entity {
         let mut attributes = Vec::new();
         let mut parents = HashSet::new();
         match self {
@@ -50,7 +49,8 @@ impl Resource {
                 parents.extend([tenant_uid(*tenant), uid(&V.instance, instance.as_str())]);
             }
             Self::ApiKeyRecord(id, scope) => {
-                attributes.push(("caller".into(), reference(uid(&V.api_key, id.to_string())).into()));
+                let own = matches!(caller, Caller::ApiKey(key) if key.id == *id);
+                attributes.push(("own".into(), Value::from(own).into()));
                 parents.extend(scope.tenant().map(tenant_uid));
                 parents.insert(uid(&V.instance, instance.as_str()));
             }

@@ -99,7 +99,11 @@ pub enum RootKeyOutcome {
     Revoked,
     /// Nothing was done, because there are root keys already.
     NotNeeded,
-    /// A key of this id is there, and is another one.
+    /// It is a root key that is suspended or has expired.
+    Idle,
+    /// A root key of this id is there, with another secret: it was rotated.
+    Rotated,
+    /// A key of this id is there, and is no root key.
     Different,
 }
 
@@ -155,8 +159,15 @@ impl ApiKeys {
                     None => insert(db, &new).map(|()| RootKeyOutcome::Added),
                     Some(row) if row.revoked_at.is_some() => Ok(RootKeyOutcome::Revoked),
                     Some(row) => {
-                        let same = row.into_credential()?.digest.matches(&new.digest);
-                        Ok(if same { RootKeyOutcome::Known } else { RootKeyOutcome::Different })
+                        let stored = row.into_credential()?;
+                        let root = stored.key.scope == KeyScope::Instance && stored.key.roles.contains(Role::Root);
+                        let works = stored.admits(&new.digest, new.key.created_at);
+                        Ok(match (root, stored.digest.matches(&new.digest)) {
+                            (false, _) => RootKeyOutcome::Different,
+                            (true, false) => RootKeyOutcome::Rotated,
+                            (true, true) if works => RootKeyOutcome::Known,
+                            (true, true) => RootKeyOutcome::Idle,
+                        })
                     }
                 }
             })
@@ -349,6 +360,7 @@ fn keep_last_root(db: &mut Db, id: ApiKeyId, now: Timestamp) -> Result<(), Store
 fn is_last_root(db: &mut Db, id: ApiKeyId, now: Timestamp) -> Result<bool, StoreError> {
     let working: Vec<(String, String)> = api_keys::table
         .filter(api_keys::tenant_id.is_null())
+        .filter(api_keys::roles.like("%root%"))
         .filter(api_keys::revoked_at.is_null())
         .filter(api_keys::suspended_at.is_null())
         .filter(api_keys::expires_at.is_null().or(api_keys::expires_at.gt(now.naive_utc())))

@@ -33,6 +33,8 @@ struct Inner {
     readers: Lane,
     /// `None`: writers use the readers' connections.
     writer: Option<Lane>,
+    /// One connection for looks that must not wait behind requests.
+    apart: Lane,
     wait: Duration,
 }
 
@@ -60,7 +62,8 @@ impl Database {
             ),
         };
         let (readers, writer) = lanes;
-        Ok(Self(Arc::new(Inner { url: url.clone(), readers, writer, wait: settings.wait })))
+        let apart = Lane::new(url, Access::Read, 1, settings.wait)?;
+        Ok(Self(Arc::new(Inner { url: url.clone(), readers, writer, apart, wait: settings.wait })))
     }
 
     /// Brings the database to the version of this binary, under a lock, so that two replicas that
@@ -102,7 +105,16 @@ impl Database {
         T: Send + 'static,
         F: Fn(&mut Db) -> Result<T, StoreError> + Send + 'static,
     {
-        self.on(|inner| &inner.readers, move |db| work(db)).await
+        self.on(|inner| &inner.readers, work).await
+    }
+
+    /// The same, on a connection that requests do not use: whatever they do, this need not wait for them.
+    pub(super) async fn read_apart<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Db) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.on(|inner| &inner.apart, work).await
     }
 
     /// Runs `work` in one transaction that may write. Whatever it did is undone when it fails.

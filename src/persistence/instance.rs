@@ -94,7 +94,7 @@ impl Instance {
     /// # Errors
     /// When the database does not answer.
     pub async fn authn_epoch(&self) -> Result<i64, StoreError> {
-        self.0.read(|db| Ok(instance::table.select(instance::authn_epoch).get_result(db)?)).await
+        self.0.read_apart(|db| Ok(instance::table.select(instance::authn_epoch).get_result(db)?)).await
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use cedar_policy::{ActionConstraint, EntityTypeName, EntityUid, PrincipalConstraint, ResourceConstraint, Schema};
+use cedar_policy::{
+    ActionConstraint, Entities, EntityTypeName, EntityUid, PrincipalConstraint, ResourceConstraint, Schema,
+};
 use cedar_policy_core::ast::{EntityType, EntityUID};
 
 /// For each action of the schema, the policies whose action scope covers it, by the principal that
@@ -29,9 +31,13 @@ struct Entry {
 
 impl ScopeIndex {
     /// Indexes `policies`, whose positions are their places in the iterator.
-    pub(super) fn build<'a>(policies: impl Iterator<Item = &'a cedar_policy::Policy>, schema: &Schema) -> Self {
+    pub(super) fn build<'a>(
+        policies: impl Iterator<Item = &'a cedar_policy::Policy>,
+        schema: &Schema,
+        actions: &Entities,
+    ) -> Self {
         let mut index = Self::default();
-        let lines = action_lines(schema);
+        let lines = action_lines(schema, actions);
         for (position, policy) in policies.enumerate() {
             let (named, principal_type) = match policy.principal_constraint() {
                 PrincipalConstraint::Any => (None, None),
@@ -86,8 +92,7 @@ impl ScopeIndex {
 }
 
 /// Every action with itself and the groups that it is in.
-fn action_lines(schema: &Schema) -> Vec<(EntityUid, Vec<EntityUid>)> {
-    let entities = schema.action_entities().unwrap_or_default();
+fn action_lines(schema: &Schema, entities: &Entities) -> Vec<(EntityUid, Vec<EntityUid>)> {
     let line = |action: &EntityUid| {
         let groups = entities.ancestors(action).into_iter().flatten().cloned();
         std::iter::once(action.clone()).chain(groups).collect()

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use cedar_policy::{Policy as CedarPolicy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 
 use cedar_policy_core::ast::EntityUID;
+use cedar_policy_core::entities::err::EntitiesError;
 use cedar_policy_core::entities::{Entities, NoEntitiesSchema, TCComputation};
 use cedar_policy_core::extensions::Extensions;
 
@@ -28,7 +29,7 @@ pub fn load(source: &StoreSource) -> Result<Snapshot, Findings> {
         loader.validate(schema, source);
     }
     match schema {
-        Some(schema) if loader.findings.is_empty() => Ok(loader.finish(source, schema)),
+        Some(schema) if loader.findings.is_empty() => loader.finish(source, schema),
         _ => {
             loader.findings.sort_by(|a, b| (&a.file, a.place, &a.message).cmp(&(&b.file, b.place, &b.message)));
             Err(Findings { store: source.store.clone(), findings: loader.findings })
@@ -107,8 +108,14 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn finish(self, source: &StoreSource, schema: Schema) -> Snapshot {
-        let index = ScopeIndex::build(self.policies.values().map(|(policy, ..)| policy), &schema);
+    fn finish(self, source: &StoreSource, schema: Schema) -> Result<Snapshot, Findings> {
+        let of_schema = |error: Box<EntitiesError>| Findings {
+            store: source.store.clone(),
+            findings: vec![Finding::of_file(&source.schema.name, error)],
+        };
+        let actions = schema.action_entities().map_err(Box::new).map_err(of_schema)?;
+        let index = ScopeIndex::build(self.policies.values().map(|(policy, ..)| policy), &schema, &actions);
+        let actions = actions_alone(&actions).map_err(of_schema)?;
         let policies = self.policies.into_iter().map(|(id, (policy, annotations, file, offset))| {
             let line = Finding::at(&file.name, &file.text, offset, "").place.map_or(1, |(line, _)| line);
             let effect = policy.effect();
@@ -116,20 +123,19 @@ impl<'a> Loader<'a> {
             let (condition, slots) = (core.condition(), core.env().clone());
             Policy { id, effect, annotations, place: (file.name.clone(), line), condition, slots }
         });
-        Snapshot {
-            actions: actions_alone(&schema),
+        Ok(Snapshot {
+            actions,
             store: source.store.clone(),
             revision: PolicyRevision::of(source),
             policies: policies.collect(),
             index,
             schema,
-        }
+        })
     }
 }
 
 /// Each action of the schema with its groups, as a set of entities of its own.
-fn actions_alone(schema: &Schema) -> HashMap<EntityUID, Entities> {
-    let actions = schema.action_entities().unwrap_or_default();
+fn actions_alone(actions: &cedar_policy::Entities) -> Result<HashMap<EntityUID, Entities>, Box<EntitiesError>> {
     let alone = |action: &cedar_policy::Entity| {
         let core: &cedar_policy_core::ast::Entity = action.as_ref();
         let entities = Entities::from_entities(
@@ -138,9 +144,10 @@ fn actions_alone(schema: &Schema) -> HashMap<EntityUID, Entities> {
             TCComputation::AssumeAlreadyComputed,
             Extensions::all_available(),
         );
-        Some((core.uid().clone(), entities.ok()?))
+        let entities = entities.map_err(Box::new)?;
+        Ok((core.uid().clone(), entities))
     };
-    actions.iter().filter_map(alone).collect()
+    actions.iter().map(alone).collect()
 }
 
 #[cfg(test)]

@@ -25,10 +25,7 @@ impl ControlPlane {
     pub(super) fn load(config: &Config, routes: &Routes) -> Result<Self, StartError> {
         let folder = match config.control_policies {
             ControlPolicyChoice::Embedded => None,
-            ControlPolicyChoice::Auto => {
-                let root = config.policies.clone().unwrap_or_else(|| PathBuf::from("policies"));
-                Some(root.join(Self::FOLDER)).filter(|folder| folder.is_dir())
-            }
+            ControlPolicyChoice::Auto => folder_of(config)?,
         };
         let mut source = StoreSource::embedded_control_plane();
         let (origin, place) = match folder {
@@ -66,6 +63,24 @@ impl ControlPlane {
             instance.remember(self.origin).await?;
         }
         Ok(())
+    }
+}
+
+/// The folder of the control plane's policies, where there is one. One that cannot be looked at is
+/// an error, and not the same as none.
+fn folder_of(config: &Config) -> Result<Option<PathBuf>, StartError> {
+    let root = config.policies.clone().unwrap_or_else(|| PathBuf::from("policies"));
+    let folder = root.join(ControlPlane::FOLDER);
+    match fs::metadata(&folder) {
+        Ok(found) if found.is_dir() => Ok(Some(folder)),
+        Ok(_) => Err(StartError::new(format!("{} is no folder", folder.display()))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if config.policies.is_some() {
+                tracing::warn!(folder = %folder.display(), "is not there; the built-in policies guard the control plane");
+            }
+            Ok(None)
+        }
+        Err(error) => Err(StartError::file(&folder, &error)),
     }
 }
 

@@ -40,14 +40,13 @@ pub async fn key_ring(config: &Config, database: &Database, entropy: &Entropy) -
                 }
                 Err(_not_there) => {
                     let fresh = KeyRing::generate(entropy);
-                    let made = create(&path, fresh.expose_secret()).map_err(|error| StartError::file(&path, &error))?;
-                    if made {
+                    let mark = hex::encode(entropy.bytes::<8>());
+                    let made = create(&path, &mark, fresh.expose_secret());
+                    if made.map_err(|error| StartError::file(&path, &error))? {
                         tracing::info!(path = %path.display(), "made an encryption key; keep a copy of it apart from the database");
-                        fresh
-                    } else {
-                        // Another process was faster.
-                        fs::read_to_string(&path).map_err(|error| StartError::file(&path, &error))?.into()
                     }
+                    // What counts is what is in the file: another process may have been faster.
+                    fs::read_to_string(&path).map_err(|error| StartError::file(&path, &error))?.into()
                 }
             }
         }

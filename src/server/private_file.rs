@@ -24,8 +24,9 @@ pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// Writes a file with mode 0600, whole or not at all, unless there is one already: then `false`.
-pub(super) fn create(path: &Path, text: &str) -> io::Result<bool> {
-    let draft = beside(path, &format!("draft-{}", std::process::id()));
+/// `mark` tells this process's draft from those of others that start at the same time.
+pub(super) fn create(path: &Path, mark: &str, text: &str) -> io::Result<bool> {
+    let draft = beside(path, &format!("draft-{mark}"));
     replace(&draft, text)?;
     let linked = fs::hard_link(&draft, path);
     fs::remove_file(&draft)?;

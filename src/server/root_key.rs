@@ -55,9 +55,12 @@ pub(super) async fn ensure(
     let new = root_record(&material, "root", "system:first-start", now);
     match keys.ensure_root(new, false).await? {
         RootKeyOutcome::Added => Ok(Some(FirstKey { material, file: file_for(config) })),
-        RootKeyOutcome::Known | RootKeyOutcome::Revoked | RootKeyOutcome::NotNeeded | RootKeyOutcome::Different => {
-            Ok(None)
-        }
+        RootKeyOutcome::Known
+        | RootKeyOutcome::Revoked
+        | RootKeyOutcome::Idle
+        | RootKeyOutcome::Rotated
+        | RootKeyOutcome::NotNeeded
+        | RootKeyOutcome::Different => Ok(None),
     }
 }
 
@@ -72,9 +75,15 @@ async fn ensure_preset(text: &SecretString, keys: &ApiKeys, now: Timestamp) -> R
         RootKeyOutcome::Revoked => {
             tracing::warn!(api_key.id = %id, "the preset root API key was revoked, and stays so; preset another one");
         }
+        RootKeyOutcome::Idle => {
+            tracing::warn!(api_key.id = %id, "the preset root API key is suspended or has expired, and stays so");
+        }
+        RootKeyOutcome::Rotated => {
+            tracing::warn!(api_key.id = %id, "the preset root API key was rotated; preset its new text");
+        }
         RootKeyOutcome::Different => {
             return Err(StartError::new(format!(
-                "the preset root API key has the id {id}, which another key has already"
+                "the preset root API key has the id {id}, which a key has that is no root key"
             )));
         }
         RootKeyOutcome::Known | RootKeyOutcome::NotNeeded => {}

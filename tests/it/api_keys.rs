@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::on_both;
+use crate::support::{Backend, TestServer, Tweaks, on_both};
 
 on_both! {
     async fn a_key_is_shown_once_and_works(app) {
@@ -183,5 +183,65 @@ on_both! {
         app.root().about(&tenant).delete(&path).send().await.expect(204);
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         there.get("/v1/whoami").send().await.expect(401);
+    }
+}
+
+/// Sends the head and all but the last byte of a body, does something, and sends the last byte.
+async fn with_slow_body(app: &TestServer, key: &str, tenant: &str, meanwhile: impl Future<Output = ()>) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(app.base.trim_start_matches("http://")).await.unwrap();
+    let body = "{\"name\":\"late\"}";
+    let head = format!(
+        "POST /v1/api-keys HTTP/1.1\r\nhost: h\r\nx-api-key: {key}\r\nx-tenant-id: {tenant}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let (most, last) = body.split_at(body.len() - 1);
+    stream.write_all(format!("{head}{most}").as_bytes()).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    meanwhile.await;
+    stream.write_all(last.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_revoked_while_its_request_arrives_is_dead() {
+    let app = TestServer::start(Backend::Sqlite).await;
+    let tenant = app.tenant("Acme").await;
+    let made = app.make_key(Some(&tenant), &json!({ "name": "stolen" })).await;
+    let key = made["key"].as_str().unwrap();
+    assert_eq!(with_slow_body(&app, key, &tenant, async {}).await, "HTTP/1.1 201 Created");
+    let path = format!("/v1/api-keys/{}", made["id"].as_str().unwrap());
+    let revoke = async {
+        app.root().about(&tenant).delete(&path).send().await.expect(204);
+    };
+    assert_eq!(with_slow_body(&app, key, &tenant, revoke).await, "HTTP/1.1 401 Unauthorized");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_preset_root_key_that_was_rotated_does_not_stop_a_start_and_does_not_come_back() {
+    let app = TestServer::start(Backend::Sqlite).await;
+    let preset = app.root_key.clone();
+    let me = app.root().get("/v1/whoami").send().await.expect(200).text_at("id");
+    let body = json!({ "grace_seconds": 0 });
+    let rotated = app.root().post(&format!("/v1/api-keys/{me}/rotate")).json(&body).send().await.expect(200);
+    let database = app.stop().await;
+    let flags = vec![("root_api_key", preset.clone())];
+    let started = TestServer::try_start(Backend::Sqlite, database, Tweaks { flags, ..Tweaks::default() }).await;
+    let app = started.unwrap_or_else(|(error, _)| panic!("{error}"));
+    app.with_key(&preset).get("/v1/whoami").send().await.expect(401);
+    app.with_key(&rotated.text_at("key")).get("/v1/whoami").send().await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_root_learns_which_root_key_is_the_last() {
+    let app = TestServer::start(Backend::Sqlite).await;
+    let last = app.root().get("/v1/whoami").send().await.expect(200).text_at("id");
+    for role in ["viewer", "admin", "pep"] {
+        let curious = app.instance_key(role).await;
+        let denied = curious.delete(&format!("/v1/api-keys/{last}")).send().await.expect(403);
+        assert_eq!((denied.code().as_str(), denied.notices()), ("forbidden", vec![]));
     }
 }

@@ -235,3 +235,56 @@ async fn a_schema_that_wants_another_context_is_refused_before_the_first_request
     let error = Policies::shipped().with_schema(narrower).refused().await;
     assert!(error.contains("the service asks with"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_is_not_told_the_rules_for_others() {
+    let text = switched_on(&fs::read_to_string("policies/gatewood/guardrails.cedar").unwrap());
+    let policies = Policies::shipped().with("guardrails.cedar", &text).with(
+        "strangers.cedar",
+        "@id(\"tell-strangers\")\n@status(\"401\")\n@code(\"sign_up\")\n@notice(\"Sign up first.\")\n\
+         forbid (principal is Gatewood::Anonymous, action == Gatewood::Action::\"ListTenants\", resource);",
+    );
+    let app = policies.start().await;
+    let tenant = app.tenant("Acme").await;
+    let stranger = app.anonymous().about(&tenant);
+    let denied = stranger.put("/v1/oidc-config").json(&config("https://any.example")).send().await.expect(401);
+    assert_eq!((denied.code().as_str(), denied.notices()), ("unauthenticated", vec![]));
+    let other = stranger.get(&format!("/v1/tenants/{}", uuid::Uuid::nil())).send().await.expect(401);
+    assert_eq!((other.code().as_str(), other.notices()), ("unauthenticated", vec![]));
+    let told = app.anonymous().get("/v1/tenants").send().await.expect(401);
+    assert_eq!((told.code().as_str(), told.notices()), ("sign_up", vec!["Sign up first.".to_owned()]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_sees_the_path_that_was_routed_however_it_was_spelt() {
+    let app = Policies::shipped()
+        .with(
+            "path.cedar",
+            "@id(\"path\")\n@code(\"path\")\n@notice(\"path\")\nforbid (principal, action, resource) when { context.request.path == \"/v1/whoami\" };",
+        )
+        .start()
+        .await;
+    for spelt in ["/v1/whoami", "/v1/%77hoami", "/%76%31/whoami"] {
+        let answer = app.root().get(spelt).send().await;
+        assert!(answer.status == 404 || answer.code() == "path", "{spelt}: {answer:?}");
+    }
+    assert_eq!(app.root().get("/v1/%77hoami").send().await.expect(403).code(), "path");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hierarchy_and_attributes_are_what_the_schema_promises() {
+    let app = Policies::shipped()
+        .with(
+            "promises.cedar",
+            "@id(\"p1\")\n@code(\"in_instance\")\n@notice(\"x\")\nforbid (principal is Gatewood::ApiKey, action == Gatewood::Action::\"WhoAmI\", resource)\n\
+             when { principal has tenant && principal in resource };\n\
+             @id(\"p2\")\n@code(\"own_key\")\n@notice(\"x\")\nforbid (principal, action == Gatewood::Action::\"ReadApiKey\", resource) when { resource.own };",
+        )
+        .start()
+        .await;
+    let tenant = app.tenant("Acme").await;
+    let viewer = app.key(&tenant, "viewer").await;
+    assert_eq!(viewer.get("/v1/whoami").send().await.expect(403).code(), "in_instance");
+    let me = app.root().get("/v1/whoami").send().await.expect(200).text_at("id");
+    assert_eq!(app.root().get(&format!("/v1/api-keys/{me}")).send().await.expect(403).code(), "own_key");
+}

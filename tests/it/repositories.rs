@@ -462,7 +462,11 @@ contract! {
         assert_eq!(ensure(&first, true).await, RootKeyOutcome::Known);
         assert_eq!(ensure(&second, true).await, RootKeyOutcome::Added);
         let forged = NewApiKey { key: first.key.clone(), digest: second.digest.clone() };
-        assert_eq!(ensure(&forged, true).await, RootKeyOutcome::Different);
+        assert_eq!(ensure(&forged, true).await, RootKeyOutcome::Rotated);
+        assert!(store.api_keys.credential(first.key.id).await.unwrap().is_some_and(|stored| stored.admits(&first.digest, now())));
+        let lesser = key(KeyScope::Instance, Role::Viewer);
+        store.api_keys.create(lesser.clone()).await.unwrap();
+        assert_eq!(ensure(&lesser, true).await, RootKeyOutcome::Different);
         store.api_keys.revoke(KeyScope::Instance, first.key.id, now()).await.unwrap();
         assert_eq!(ensure(&first, true).await, RootKeyOutcome::Revoked);
         assert_eq!(ensure(&forged, true).await, RootKeyOutcome::Revoked);

@@ -66,6 +66,8 @@ on_both! {
         let denied = app.root().about(&one).get(&format!("/v1/tenants/{two}")).send().await.expect(403);
         assert_eq!(denied.code(), "tenant_mismatch");
         app.root().about(&one).get(&format!("/v1/tenants/{one}")).send().await.expect(200);
+        let unknown = app.key(&one, "admin").await.about(&two).get("/v1/nonsense").send().await.expect(403);
+        assert_eq!(unknown.code(), "tenant_mismatch");
         let viewer = app.key(&one, "viewer").await.about(&two);
         assert_eq!(viewer.get("/v1/whoami").send().await.expect(403).code(), "tenant_mismatch");
     }
