@@ -73,7 +73,7 @@ impl StartError {
         let named = |text: &str| text.contains(&url.to_string());
         match self {
             Self::Database(error) if !named(&error.to_string()) => Self::Text(format!("{url}: {error}")),
-            other => other,
+            other @ (Self::Text(_) | Self::Database(_)) => other,
         }
     }
 }
