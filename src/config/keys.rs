@@ -123,7 +123,7 @@ pub const KEYS: &[Key] = &[
         "server.trusted_proxies",
         Some(""),
         "a list of networks, like 10.0.0.0/8, 192.0.2.7/32",
-        "Whose `X-Forwarded-For` counts: `request.ip` is then the right-most hop that is none of them.",
+        "Whose `X-Forwarded-For` counts: `request.ip` is then the right-most hop that is none of them, or `0.0.0.0` where that hop cannot be read.",
     ),
     key("log.format", Some("auto"), "auto, human or json", "`auto`: for people on a terminal, JSON otherwise."),
     key(

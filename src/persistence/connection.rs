@@ -59,7 +59,12 @@ impl Manager {
     /// A new connection, ready to be used.
     pub(super) fn establish(&self) -> ConnectionResult<Db> {
         match &self.url {
-            DatabaseUrl::Postgres(url) => PgConnection::establish(&with_limits(url.expose_secret())).map(Db::Postgres),
+            DatabaseUrl::Postgres(url) => {
+                // Initialized by libpq, OpenSSL would clean up when the process exits, under the feet of
+                // threads that are still connecting, and the process would end with a crash.
+                openssl_sys::init();
+                PgConnection::establish(&with_limits(url.expose_secret())).map(Db::Postgres)
+            }
             DatabaseUrl::Sqlite(path) => {
                 let path =
                     path.to_str().ok_or_else(|| ConnectionError::BadConnection("the path is not UTF-8".into()))?;

@@ -48,7 +48,7 @@ impl TestDatabase {
                 connection.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
                 Raw::Sqlite(connection)
             }
-            None => Raw::Postgres(PgConnection::establish(&self.url).unwrap()),
+            None => Raw::Postgres(connect(&self.url).unwrap()),
         }
     }
 
@@ -122,6 +122,13 @@ fn with_database(name: &str) -> String {
 }
 
 fn admin(statement: &str) {
-    let mut connection = PgConnection::establish(&admin_url()).unwrap();
+    let mut connection = connect(&admin_url()).unwrap();
     diesel::sql_query(statement).execute(&mut connection).unwrap();
+}
+
+/// A connection of the test's own. OpenSSL is initialized as the service does it, or it would clean
+/// up at the end of the tests under the feet of threads that are still connecting.
+fn connect(url: &str) -> diesel::ConnectionResult<PgConnection> {
+    openssl_sys::init();
+    PgConnection::establish(url)
 }
