@@ -45,7 +45,7 @@ impl fmt::Display for Differences {
 
 impl Differences {
     /// Every principal type that may come in by any route.
-    const PRINCIPALS: [&'static str; 2] = ["ApiKey", "Anonymous"];
+    const PRINCIPALS: [&'static str; 3] = ["ApiKey", "User", "Anonymous"];
     const NAMESPACE: &'static str = "Gatewood";
 
     /// Compares `schema` with what the code uses.

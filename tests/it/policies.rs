@@ -228,7 +228,7 @@ async fn a_schema_that_wants_another_context_is_refused_before_the_first_request
     assert!(error.contains("the schema and the service do not fit together"), "{error}");
     let narrower = |schema: String| {
         schema.replace(
-            "action \"ReadTenant\" in [\"read\"] appliesTo {\n        principal: [ApiKey, Anonymous]",
+            "action \"ReadTenant\" in [\"read\"] appliesTo {\n        principal: [ApiKey, User, Anonymous]",
             "action \"ReadTenant\" in [\"read\"] appliesTo {\n        principal: [ApiKey]",
         )
     };
