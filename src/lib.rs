@@ -13,4 +13,6 @@ pub mod http;
 pub mod mapping;
 pub mod persistence;
 pub mod policy;
+pub mod proto;
 pub mod server;
+pub mod transport;

@@ -24,6 +24,9 @@ pub enum AppError {
     /// It does not go together with what is there.
     #[error("{0}")]
     Conflict(String),
+    /// What is to be stored is there already, exactly so.
+    #[error("nothing would change")]
+    Unchanged,
     /// What is stored is not the version that the caller has seen.
     #[error("the stored version is another one")]
     PreconditionFailed,
@@ -40,6 +43,8 @@ pub enum AppError {
 pub struct Denied {
     /// What the caller is told.
     pub denial: Denial,
+    /// The ids of the determining policies, when the caller may see them.
+    pub policies: Vec<String>,
     /// What the log is told.
     pub decided: Arc<Decided>,
 }
@@ -68,6 +73,8 @@ impl From<StoreError> for AppError {
             StoreError::Unavailable(_) | StoreError::LostConnection(_) => Self::Unavailable(text),
             StoreError::Taken(what) => Self::Conflict(format!("the {what} is taken")),
             StoreError::Missing(what) => Self::NotFound(what),
+            StoreError::AlreadyThere(what) => Self::Conflict(format!("there are {what} already")),
+            StoreError::Unchanged => Self::Unchanged,
             StoreError::Precondition => Self::PreconditionFailed,
             StoreError::LastRootKey => Self::Conflict("this is the last root key that works".to_owned()),
             StoreError::Damaged(_) | StoreError::Failed(_) => Self::Internal(text),

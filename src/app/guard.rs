@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::service::SeePolicyIds;
 use super::{AppError, Command, Decided, Denied};
 use crate::decision::{Decision, Denial, decide};
 use crate::domain::{Call, Caller, Entropy, InstanceId};
@@ -57,6 +58,12 @@ impl Guard {
         Self { snapshot, instance, entropy, principals: Principals::default() }
     }
 
+    /// The instance that it guards.
+    #[must_use]
+    pub fn instance(&self) -> &InstanceId {
+        &self.instance
+    }
+
     /// The policies that it decides by.
     #[must_use]
     pub fn snapshot(&self) -> &Snapshot {
@@ -84,7 +91,11 @@ impl Guard {
         });
         match denial {
             None => Ok(Permit { command, caller: call.caller.clone(), decided }),
-            Some(denial) => Err(AppError::Denied(Box::new(Denied { denial, decided }))),
+            Some(denial) => {
+                let may_see = self.decide(call, &SeePolicyIds).is_ok_and(|decision| decision.allowed);
+                let policies = if may_see { decided.determining.clone() } else { Vec::new() };
+                Err(AppError::Denied(Box::new(Denied { denial, policies, decided })))
+            }
         }
     }
 

@@ -8,6 +8,7 @@ mod command;
 mod error;
 mod guard;
 pub mod oidc_config;
+pub mod oidc_settings;
 pub mod service;
 pub mod tenants;
 
@@ -19,7 +20,7 @@ pub use guard::{Guard, Permit};
 
 use crate::authn::Authenticator;
 use crate::domain::{Call, Clock, Entropy};
-use crate::persistence::{ApiKeys, OidcConfigs, Tenants};
+use crate::persistence::{ApiKeys, OidcConfigs, StoredOidcSettings, Tenants};
 
 /// Everything that the use cases need.
 pub struct App {
@@ -42,6 +43,8 @@ pub struct Repositories {
     pub tenants: Tenants,
     /// Their OIDC configurations.
     pub oidc_configs: OidcConfigs,
+    /// The lifetimes of tokens.
+    pub oidc_settings: StoredOidcSettings,
     /// API keys.
     pub api_keys: ApiKeys,
 }

@@ -40,6 +40,14 @@ about_the_instance! {
     ReadOpenApi, None
 }
 about_the_instance! {
+    /// What does the gRPC API look like?
+    ReadReflection, None
+}
+about_the_instance! {
+    /// Which policies denied that? Asked by the guard, of every denial.
+    SeePolicyIds, Some("read")
+}
+about_the_instance! {
     /// Who am I to you?
     WhoAmI, Some("read")
 }
@@ -71,6 +79,10 @@ impl Command for SendMalformed {
         Self { problem: "invalid_input" }
     }
 }
+
+/// The actions of no route: those of calls that meet none, of gRPC alone, and of the guard itself.
+pub const WITHOUT_ROUTE: [ActionUse; 4] =
+    [SendMalformed::ACTION, UseUnknownRoute::ACTION, ReadReflection::ACTION, SeePolicyIds::ACTION];
 
 /// Whether the service can decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

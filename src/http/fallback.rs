@@ -3,14 +3,9 @@
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::decode::{TenantHeader, UnreadCall, tenant_header};
-use super::problem::Problem;
-use crate::app::Command;
-use crate::app::service::{SendMalformed, UseUnknownRoute};
-use crate::policy::ActionUse;
-
-/// The actions that no route names, because they are what happens where there is none.
-pub(super) const ACTIONS: [ActionUse; 2] = [SendMalformed::ACTION, UseUnknownRoute::ACTION];
+use super::{Problem, incoming};
+use crate::app::service::UseUnknownRoute;
+use crate::transport::TenantHeader;
 
 /// 404, for callers that may know.
 pub(super) async fn unknown_path(request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -24,13 +19,13 @@ pub(super) async fn wrong_method(request: HttpRequest, allowed: String) -> Resul
 
 async fn answer(request: &HttpRequest, problem: Problem) -> Problem {
     let read = async {
-        let unread = UnreadCall::of(request)?;
-        let mut call = unread.authenticate(request).await?;
-        match tenant_header(request.headers(), TenantHeader::Optional, &call.caller) {
+        let unread = incoming::unread(request, incoming::state(request)?);
+        let mut call = unread.authenticate().await?;
+        match unread.tenant(TenantHeader::Optional, &call.caller) {
             Ok(tenant) => call.tenant = tenant,
-            Err(problem) => return Err(unread.refuse(request, &call, problem).await),
+            Err(problem) => return Err(unread.refuse(&call, problem).await),
         }
-        unread.permit(request, &call, UseUnknownRoute).await.map(drop)
+        unread.permit(&call, UseUnknownRoute).await.map(drop)
     };
     match read.await {
         Ok(()) => problem,

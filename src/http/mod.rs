@@ -3,15 +3,17 @@
 //! [`routes()`] is the table of what there is. A route is registered with a handler that takes a
 //! [`Permitted`] command, so what it may do is decided before it runs.
 
+mod admin_dialect;
 mod api_keys;
 mod body;
 mod conditions;
 mod decode;
 mod fallback;
+mod incoming;
 mod observe;
 mod oidc_config;
+mod oidc_settings;
 mod openapi;
-mod peer;
 mod problem;
 mod query;
 mod reply;
@@ -26,14 +28,14 @@ use std::time::Duration;
 use actix_web::web;
 use ipnet::IpNet;
 
-pub use decode::{Decode, Parts, Permitted, TenantHeader};
+pub use decode::{Decode, Parts, Permitted};
 pub use observe::observe;
 pub use openapi::document as openapi_document;
-pub use problem::Problem;
 pub use route::{Route, Routes};
 pub use routes::routes;
 
 use crate::app::App;
+pub use crate::transport::{Problem, TenantHeader};
 
 /// What the endpoints need besides what a request brings.
 pub struct HttpState {

@@ -5,47 +5,17 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, web};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use futures_util::FutureExt;
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tracing::Instrument;
 
-use super::{HttpState, Problem};
+use super::{HttpState, Problem, admin_dialect};
 use crate::app::Decided;
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const NOTICE: HeaderName = HeaderName::from_static("gatewood-notice");
-
-/// A request's id, for the log and the answer.
-#[derive(Debug, Clone)]
-pub(super) struct RequestId(String);
-
-impl RequestId {
-    const LONGEST: usize = 128;
-
-    /// The sender's id where it can be repeated safely in headers and logs; otherwise a fresh one.
-    fn choose(headers: &HeaderMap, fresh: impl FnOnce() -> String) -> Self {
-        let mut sent = headers.get_all(REQUEST_ID);
-        let safe =
-            |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b':' | b'/' | b'+' | b'=');
-        match (sent.next().map(HeaderValue::as_bytes), sent.next()) {
-            // An API key in the wrong header must not get into the log.
-            (Some(id), None) if id.windows(4).any(|part| part == b"gwk_") => Self(fresh()),
-            (Some(id), None) if (1..=Self::LONGEST).contains(&id.len()) && id.iter().copied().all(safe) => {
-                Self(String::from_utf8_lossy(id).into_owned())
-            }
-            _ => Self(fresh()),
-        }
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+use crate::transport::{Answered, GrpcOutcome, Line, NOTICE, RequestId, notice_values};
 
 /// Gives the request an id, runs it, and logs one line about it. A panic below becomes a 500.
 ///
@@ -61,44 +31,71 @@ pub async fn observe<B: MessageBody + 'static>(
         // Without state nothing is answered but 500; the id only has to be there.
         state.map_or_else(String::new, |state| state.app.entropy.uuid_at(state.app.clock.now()).to_string())
     };
-    let id = RequestId::choose(request.headers(), fresh);
+    let id = RequestId::choose(request.request(), fresh);
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", request.id = id.as_str());
     let method = request.method().clone();
+    let admin = admin_dialect::is_spoken_at(request.path());
     // Routing is part of the call, so the call itself is inside of the net.
     let outcome = AssertUnwindSafe(async move { next.call(request).await }).catch_unwind().instrument(span).await;
     let cause = match outcome {
-        Ok(Ok(mut response)) => {
-            let decided = response.request().extensions().get::<Arc<Decided>>().cloned();
-            let route = response.request().match_pattern();
-            let problem = response.response().error().and_then(|error| error.as_error::<Problem>());
-            log(&Line {
-                id: id.as_str(),
-                method: method.as_str(),
-                route: route.as_deref(),
-                status: response.status().as_u16(),
-                decided: decided.as_deref(),
-                problem,
-                began,
-            });
-            let succeeded = response.status().is_success();
-            finish(response.response_mut().headers_mut(), &id, decided.as_deref().filter(|_| succeeded));
-            return Ok(response);
-        }
+        Ok(Ok(response)) => return Ok(answer(response, &id, method.as_str(), admin, began)),
         Ok(Err(error)) => format!("the framework failed: {error}"),
         Err(panic) => format!("the handler panicked: {}", panic_text(&*panic)),
     };
     let problem = Problem::internal(cause);
-    log(&Line {
-        id: id.as_str(),
+    Line {
+        id: &id,
         method: method.as_str(),
         route: None,
-        status: problem.status_code().as_u16(),
+        answered: Answered::Http(problem.status_code().as_u16()),
         decided: None,
         problem: Some(&problem),
         began,
-    });
-    Err(Identified { response_to: id, problem }.into())
+    }
+    .write();
+    Err(Identified { response_to: id, problem, admin }.into())
+}
+
+/// Writes the log line of an answer and completes its headers; where the path has a dialect of its
+/// own, a problem is put into it.
+fn answer<B: MessageBody + 'static>(
+    response: ServiceResponse<B>,
+    id: &RequestId,
+    method: &str,
+    admin: bool,
+    began: Instant,
+) -> ServiceResponse<EitherBody<B>> {
+    let decided = response.request().extensions().get::<Arc<Decided>>().cloned();
+    let grpc = response.request().extensions().get::<GrpcOutcome>().cloned();
+    let problem = response.response().error().and_then(|error| error.as_error::<Problem>());
+    let translated = problem.filter(|_| admin).map(admin_dialect::answer);
+    let status = translated.as_ref().map_or(response.status(), HttpResponse::status);
+    Line {
+        id,
+        method,
+        route: route_of(response.request(), grpc.as_ref()).as_deref(),
+        answered: grpc.as_ref().map_or(Answered::Http(status.as_u16()), |grpc| Answered::Grpc(grpc.code)),
+        decided: decided.as_deref(),
+        problem: grpc.as_ref().map_or(problem, |grpc| grpc.problem.as_deref()),
+        began,
+    }
+    .write();
+    let mut response = match translated {
+        None => response.map_into_left_body(),
+        Some(translated) => response.into_response(translated).map_into_right_body(),
+    };
+    let succeeded = status.is_success();
+    finish(response.response_mut().headers_mut(), id, decided.as_deref().filter(|_| succeeded));
+    response
+}
+
+/// The route of the table, or the method of gRPC.
+fn route_of(request: &HttpRequest, grpc: Option<&GrpcOutcome>) -> Option<String> {
+    match grpc {
+        Some(grpc) => grpc.method.map(str::to_owned),
+        None => request.match_pattern(),
+    }
 }
 
 /// What a panic said, for the log.
@@ -109,14 +106,12 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
 
 /// Puts the id and, on a success, the notices into the answer's headers.
 fn finish(headers: &mut HeaderMap, id: &RequestId, decided: Option<&Decided>) {
-    // What is left as it is, is what a header value may hold without being misread as a list.
-    const ENCODED: &AsciiSet = &CONTROLS.add(b'%').add(b',').add(b'"').add(b' ');
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-        headers.insert(REQUEST_ID, value);
+        headers.insert(HeaderName::from_static(RequestId::HEADER), value);
     }
-    for notice in decided.into_iter().flat_map(|decided| &decided.notices) {
-        if let Ok(value) = HeaderValue::from_str(&utf8_percent_encode(notice, ENCODED).to_string()) {
-            headers.append(NOTICE, value);
+    for notice in decided.into_iter().flat_map(notice_values) {
+        if let Ok(value) = HeaderValue::from_str(&notice) {
+            headers.append(HeaderName::from_static(NOTICE), value);
         }
     }
 }
@@ -126,6 +121,7 @@ fn finish(headers: &mut HeaderMap, id: &RequestId, decided: Option<&Decided>) {
 struct Identified {
     response_to: RequestId,
     problem: Problem,
+    admin: bool,
 }
 
 impl std::fmt::Display for Identified {
@@ -136,75 +132,9 @@ impl std::fmt::Display for Identified {
 
 impl ResponseError for Identified {
     fn error_response(&self) -> HttpResponse {
-        let mut response = self.problem.error_response();
+        let mut response =
+            if self.admin { admin_dialect::answer(&self.problem) } else { self.problem.error_response() };
         finish(response.headers_mut(), &self.response_to, None);
         response
-    }
-}
-
-struct Line<'a> {
-    id: &'a str,
-    method: &'a str,
-    route: Option<&'a str>,
-    status: u16,
-    decided: Option<&'a Decided>,
-    problem: Option<&'a Problem>,
-    began: Instant,
-}
-
-/// One line for each request: what was asked and what came of it, never what was in it.
-fn log(line: &Line<'_>) {
-    let duration = u64::try_from(line.began.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let decision = line.decided.map(|decided| tracing::field::display(decided.id));
-    let revision = line.decided.map(|decided| decided.snapshot.revision().as_str());
-    let tenant = line.decided.and_then(|decided| decided.tenant).map(tracing::field::display);
-    let policies = line.decided.map(|decided| decided.determining.join(" "));
-    macro_rules! event {
-        ($level:ident, $message:literal) => {
-            tracing::$level!(
-                request.id = line.id,
-                method = line.method,
-                route = line.route.unwrap_or("none"),
-                status = line.status,
-                code = line.problem.map(Problem::code),
-                caller = line.decided.map(|decided| decided.caller.as_str()),
-                tenant.id = tenant,
-                decision.id = decision,
-                decision.policies = policies,
-                policy.revision = revision,
-                duration_us = duration,
-                error = line.problem.and_then(Problem::cause),
-                $message
-            )
-        };
-    }
-    if line.status >= 500 {
-        event!(error, "request failed");
-    } else {
-        event!(info, "request");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::test::TestRequest;
-
-    use super::*;
-
-    #[test]
-    fn only_a_harmless_request_id_is_repeated() {
-        let chosen = |values: &[&[u8]]| {
-            let mut request = TestRequest::default();
-            for value in values {
-                request = request.append_header((REQUEST_ID, HeaderValue::from_bytes(value).unwrap()));
-            }
-            RequestId::choose(request.to_http_request().headers(), || "fresh".to_owned()).0
-        };
-        assert_eq!(chosen(&[b"01HX-abc_1.2~3:4/5+6="]), "01HX-abc_1.2~3:4/5+6=");
-        for bad in [&b""[..], b"a b", b"a\tb", b"a\"b", b"<script>", "ü".as_bytes(), &[b'x'; 129]] {
-            assert_eq!(chosen(&[bad]), "fresh");
-        }
-        assert_eq!(chosen(&[]), "fresh");
-        assert_eq!(chosen(&[b"a", b"b"]), "fresh");
     }
 }

@@ -11,7 +11,7 @@ use utoipa::{OpenApi, openapi};
 
 use super::body::Body;
 use super::problem::{Details, ProblemBody};
-use super::{Route, TenantHeader, api_keys, oidc_config, routes, service, tenants};
+use super::{Route, TenantHeader, api_keys, oidc_config, oidc_settings, routes, service, tenants};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,6 +25,9 @@ use super::{Route, TenantHeader, api_keys, oidc_config, routes, service, tenants
         oidc_config::read::get,
         oidc_config::upsert::put,
         oidc_config::delete::delete,
+        oidc_settings::read::get,
+        oidc_settings::add::post,
+        oidc_settings::update::put,
         tenants::create::post,
         tenants::list::get,
         tenants::read::get,

@@ -1,17 +1,12 @@
-//! Every answer that is no success, in one shape.
-
-use std::borrow::Cow;
-use std::fmt;
+//! Answers that are no success, in the dialect of `/v1`.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::AppError;
-use crate::domain::Invalid;
-use crate::policy::Status;
+use crate::transport::{Kind, Problem};
 
 /// The body of every answer that is no success.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -19,7 +14,7 @@ use crate::policy::Status;
 pub(super) struct ProblemBody {
     /// What is wrong, for machines: lower snake case, stable.
     #[schema(example = "tenant_mismatch")]
-    code: Cow<'static, str>,
+    code: String,
     /// What is wrong, for people.
     #[schema(example = "the credential belongs to another tenant")]
     message: String,
@@ -40,175 +35,62 @@ pub(super) struct Details {
     reason: String,
 }
 
-/// An answer that is no success.
-#[derive(Debug)]
-pub struct Problem {
-    status: StatusCode,
-    body: Box<ProblemBody>,
-    /// The methods of the path, when the one that was used is none of them.
-    allow: Option<String>,
-    /// What went wrong inside. It goes to the log and never to the client.
-    cause: Option<String>,
+impl From<&Problem> for ProblemBody {
+    fn from(problem: &Problem) -> Self {
+        let details = problem.details();
+        Self {
+            code: problem.code().to_owned(),
+            message: problem.message().to_owned(),
+            details: details.map(|d| Details { field: d.field.clone(), reason: d.reason.clone() }),
+            notices: problem.notices().to_vec(),
+        }
+    }
 }
 
-impl Problem {
+/// The status of each kind of problem.
+pub(super) const fn status(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::InvalidInput => StatusCode::BAD_REQUEST,
+        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Kind::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+        Kind::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+        Kind::Conflict | Kind::Unchanged => StatusCode::CONFLICT,
+        Kind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        Kind::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// An answer with the headers that a problem has in every dialect.
+pub(super) fn with_headers(status: StatusCode, problem: &Problem) -> HttpResponseBuilder {
     /// How long a client should wait before it asks a service again that cannot answer now, in seconds.
-    const RETRY_AFTER: &'static str = "2";
-    /// The same words whether a thing is not there or a policy hides that it is.
-    const NOTHING_THERE: &'static str = "there is no such thing, or it is not for you to know of";
-
-    fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        let body = ProblemBody { code: code.into(), message: message.into(), details: None, notices: Vec::new() };
-        Self { status, body: Box::new(body), allow: None, cause: None }
+    const SECONDS: &str = "2";
+    let mut response = HttpResponse::build(status);
+    // A cache may keep a 404 or a 405 for everybody when nothing forbids it (RFC 9110, section 15.1).
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    if let Some(allow) = problem.allow() {
+        response.insert_header((ALLOW, allow));
     }
-
-    /// 401, in the same words for everything that is wrong with a credential.
-    pub(super) fn unauthenticated() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "a valid credential is needed")
+    if problem.kind() == Kind::Unauthenticated {
+        response.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"gatewood\""));
     }
-
-    /// 400: who is asking cannot be known.
-    pub(super) fn ambiguous_credentials() -> Self {
-        let invalid = Invalid::new("X-API-Key, Authorization", "hold two different credentials; send one");
-        invalid.into()
+    if problem.kind() == Kind::Unavailable {
+        response.insert_header((RETRY_AFTER, SECONDS));
     }
-
-    /// 404: there is no route.
-    pub(super) fn unknown_path() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "there is no such path")
-    }
-
-    /// 405, with the methods that there are.
-    pub(super) fn method_not_allowed(allow: String) -> Self {
-        let message = format!("this path has the methods {allow}");
-        Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message) }
-    }
-
-    /// 406.
-    pub(super) fn not_acceptable() -> Self {
-        Self::new(
-            StatusCode::NOT_ACCEPTABLE,
-            "not_acceptable",
-            "answers are application/json, which `Accept` rules out",
-        )
-    }
-
-    /// 408.
-    pub(super) fn request_timeout() -> Self {
-        Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "the body did not arrive in time")
-    }
-
-    /// 413.
-    pub(super) fn payload_too_large(limit: usize) -> Self {
-        let message = format!("the body has more than {limit} bytes");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", message)
-    }
-
-    /// 415.
-    pub(super) fn unsupported_media_type(message: &str) -> Self {
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
-    }
-
-    /// 500. The cause goes to the log.
-    pub(super) fn internal(cause: impl Into<String>) -> Self {
-        let problem = Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "the service failed; the log knows more under the request id",
-        );
-        Self { cause: Some(cause.into()), ..problem }
-    }
-
-    /// 503. The cause goes to the log.
-    fn unavailable(cause: String) -> Self {
-        let problem =
-            Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the service cannot answer now; try again");
-        Self { cause: Some(cause), ..problem }
-    }
-
-    /// What the policies are told about a request that cannot be read.
-    pub(super) fn malformed_as(&self) -> &'static str {
-        match (&self.body.code, &self.body.details) {
-            (_, Some(details)) if details.field == "X-API-Key, Authorization" => "ambiguous_credentials",
-            (Cow::Borrowed(code), _) => code,
-            (Cow::Owned(_), _) => "invalid_input",
-        }
-    }
-
-    /// The machine-readable reason.
-    pub(super) fn code(&self) -> &str {
-        &self.body.code
-    }
-
-    /// What the log is told.
-    pub(super) fn cause(&self) -> Option<&str> {
-        self.cause.as_deref()
-    }
-}
-
-impl From<Invalid> for Problem {
-    fn from(invalid: Invalid) -> Self {
-        let mut problem = Self::new(StatusCode::BAD_REQUEST, "invalid_input", invalid.to_string());
-        problem.body.details = Some(Details { field: invalid.field, reason: invalid.reason });
-        problem
-    }
-}
-
-impl From<AppError> for Problem {
-    fn from(error: AppError) -> Self {
-        match error {
-            AppError::Invalid(invalid) => invalid.into(),
-            AppError::NotFound(_what) => Self::new(StatusCode::NOT_FOUND, "not_found", Self::NOTHING_THERE),
-            AppError::Conflict(message) => Self::new(StatusCode::CONFLICT, "conflict", message),
-            AppError::PreconditionFailed => Self::new(
-                StatusCode::PRECONDITION_FAILED,
-                "precondition_failed",
-                "what is stored is not the version that the request names",
-            ),
-            AppError::Unavailable(cause) => Self::unavailable(cause),
-            AppError::Internal(cause) => Self::internal(cause),
-            AppError::Denied(denied) => {
-                let denial = denied.denial;
-                let (status, message) = match denial.status {
-                    Status::Conflict => (StatusCode::CONFLICT, "the state of things does not allow this"),
-                    Status::Forbidden => (StatusCode::FORBIDDEN, "the policies do not allow this"),
-                    Status::Unauthenticated => (StatusCode::UNAUTHORIZED, "a valid credential is needed"),
-                    Status::NotFound => (StatusCode::NOT_FOUND, Self::NOTHING_THERE),
-                };
-                let mismatch = denial.code == crate::decision::Denial::TENANT_MISMATCH;
-                let message = if mismatch { "the credential belongs to another tenant" } else { message };
-                let mut problem = Self::new(status, denial.code, message);
-                problem.body.notices = denial.notices;
-                problem
-            }
-        }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.status, self.body.code)
-    }
+    response
 }
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.status
+        status(self.kind())
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status);
-        // A cache may keep a 404 or a 405 for everybody when nothing forbids it (RFC 9110, section 15.1).
-        response.insert_header((CACHE_CONTROL, "no-store"));
-        if let Some(allow) = &self.allow {
-            response.insert_header((ALLOW, allow.as_str()));
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            response.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"gatewood\""));
-        }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.insert_header((RETRY_AFTER, Self::RETRY_AFTER));
-        }
-        response.json(&self.body)
+        with_headers(self.status_code(), self).json(ProblemBody::from(self))
     }
 }

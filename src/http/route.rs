@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, guard, web};
 
 use super::body::Body;
 use super::{Decode, Permitted, Problem, TenantHeader, fallback};
-use crate::app::service::{SendMalformed, UseUnknownRoute};
+use crate::app::service::{self, ReadReflection, SeePolicyIds, SendMalformed, UseUnknownRoute};
 use crate::app::{Command, Guard};
 use crate::domain::{
     ApiKeyId, Call, Caller, KeyHolder, KeyScope, Name, RequestFacts, Role, Roles, TenantId, Timestamp,
@@ -99,7 +99,7 @@ impl Routes {
     pub fn actions(&self) -> Vec<ActionUse> {
         let mut actions: BTreeMap<&'static str, ActionUse> =
             self.iter().map(|route| (route.action.name, route.action)).collect();
-        for action in fallback::ACTIONS {
+        for action in service::WITHOUT_ROUTE {
             actions.insert(action.name, action);
         }
         actions.into_values().collect()
@@ -113,6 +113,8 @@ impl Routes {
     pub fn rehearse(&self, guard: &Guard) -> Result<(), String> {
         rehearse::<SendMalformed>(guard)?;
         rehearse::<UseUnknownRoute>(guard)?;
+        rehearse::<ReadReflection>(guard)?;
+        rehearse::<SeePolicyIds>(guard)?;
         self.iter().try_for_each(|route| (route.rehearse)(guard))
     }
 

@@ -1,6 +1,6 @@
 //! Every route. What a route's command may do is said by the policies under `policies/gatewood`.
 
-use super::{Routes, api_keys, oidc_config, service, tenants};
+use super::{Routes, api_keys, oidc_config, oidc_settings, service, tenants};
 
 /// The table of routes.
 #[must_use]
@@ -13,6 +13,9 @@ pub fn routes() -> Routes {
         .get("/v1/oidc-config", oidc_config::read::get)
         .put("/v1/oidc-config", oidc_config::upsert::put)
         .delete("/v1/oidc-config", oidc_config::delete::delete)
+        .get("/admin/v1/settings/oidc", oidc_settings::read::get)
+        .post("/admin/v1/settings/oidc", oidc_settings::add::post)
+        .put("/admin/v1/settings/oidc", oidc_settings::update::put)
         .post("/v1/tenants", tenants::create::post)
         .get("/v1/tenants", tenants::list::get)
         .get("/v1/tenants/{id}", tenants::read::get)

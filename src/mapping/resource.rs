@@ -16,6 +16,8 @@ pub enum Resource {
     Tenant(TenantId),
     /// A tenant's OIDC configuration.
     OidcConfig(TenantId),
+    /// The lifetimes of the instance's tokens.
+    OidcSettings,
     /// The stored record of an API key of a tenant or of the instance.
     ApiKeyRecord(ApiKeyId, KeyScope),
 }
@@ -32,6 +34,7 @@ impl Resource {
             Self::Instance => uid(&V.instance, instance.as_str()),
             Self::Tenant(tenant) => tenant_uid(*tenant),
             Self::OidcConfig(tenant) => uid(&V.oidc_config, tenant.to_string()),
+            Self::OidcSettings => uid(&V.oidc_settings, instance.as_str()),
             Self::ApiKeyRecord(id, _) => uid(&V.api_key_record, id.to_string()),
         }
     }
@@ -42,7 +45,7 @@ impl Resource {
         let mut parents = HashSet::new();
         match self {
             Self::Instance => {}
-            Self::Tenant(_) => {
+            Self::Tenant(_) | Self::OidcSettings => {
                 parents.insert(uid(&V.instance, instance.as_str()));
             }
             Self::OidcConfig(tenant) => {

@@ -14,6 +14,7 @@ pub(super) struct Vocabulary {
     pub(super) instance: EntityType,
     pub(super) tenant: EntityType,
     pub(super) oidc_config: EntityType,
+    pub(super) oidc_settings: EntityType,
     pub(super) api_key_record: EntityType,
 }
 
@@ -25,6 +26,7 @@ pub(super) static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| Vocabulary
     instance: name("Gatewood::Instance"),
     tenant: name("Gatewood::Tenant"),
     oidc_config: name("Gatewood::OidcConfig"),
+    oidc_settings: name("Gatewood::OidcSettings"),
     api_key_record: name("Gatewood::ApiKeyRecord"),
 });
 

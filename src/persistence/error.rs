@@ -16,6 +16,12 @@ pub enum StoreError {
     /// The thing is not there.
     #[error("there is no such {0}")]
     Missing(&'static str),
+    /// There may be one, and there is one.
+    #[error("there are {0} already")]
+    AlreadyThere(&'static str),
+    /// What is to be stored is there already, exactly so.
+    #[error("nothing would change")]
+    Unchanged,
     /// What is stored is not the version that the caller has seen.
     #[error("the stored version is another one")]
     Precondition,
@@ -71,7 +77,13 @@ impl StoreError {
         match self {
             Self::Unavailable(text) | Self::LostConnection(text) => Self::Unavailable(format!("{url}: {text}")),
             Self::Failed(text) => Self::Failed(format!("{url}: {text}")),
-            Self::Taken(_) | Self::Missing(_) | Self::Precondition | Self::LastRootKey | Self::Damaged(_) => self,
+            Self::Taken(_)
+            | Self::Missing(_)
+            | Self::AlreadyThere(_)
+            | Self::Unchanged
+            | Self::Precondition
+            | Self::LastRootKey
+            | Self::Damaged(_) => self,
         }
     }
 

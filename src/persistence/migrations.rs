@@ -9,7 +9,7 @@ use diesel_migrations::{EmbeddedMigrations, HarnessWithOutput, MigrationHarness,
 
 use super::StoreError;
 use super::connection::{Db, transaction};
-use super::schema::{api_keys, instance, oidc_configs, tenants};
+use super::schema::{api_keys, instance, oidc_configs, oidc_settings, tenants};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -72,6 +72,7 @@ pub(super) fn probe(db: &mut Db) -> Result<(), StoreError> {
     instance::table.select(instance::id).limit(0).load::<String>(db)?;
     tenants::table.select(tenants::id).limit(0).load::<String>(db)?;
     oidc_configs::table.select(oidc_configs::id).limit(0).load::<String>(db)?;
+    oidc_settings::table.select(oidc_settings::singleton).limit(0).load::<i32>(db)?;
     api_keys::table.select(api_keys::id).limit(0).load::<String>(db)?;
     Ok(())
 }

@@ -51,3 +51,16 @@ diesel::table! {
         last_used_at -> Nullable<Timestamp>,
     }
 }
+
+diesel::table! {
+    oidc_settings (singleton) {
+        singleton -> Integer,
+        access_token -> Text,
+        id_token -> Text,
+        refresh_token_idle -> Text,
+        refresh_token -> Text,
+        sequence -> BigInt,
+        created_at -> Timestamp,
+        changed_at -> Timestamp,
+    }
+}

@@ -18,7 +18,7 @@ use crate::authn::{Authenticator, Timing};
 use crate::config::Config;
 use crate::domain::{Clock, DatabaseUrl, Entropy};
 use crate::http::{self, HttpSettings, HttpState, Routes};
-use crate::persistence::{ApiKeys, Database, Instance, OidcConfigs, PoolSettings, StoreError, Tenants};
+use crate::persistence::{ApiKeys, Database, Instance, OidcConfigs, PoolSettings, StoreError, StoredOidcSettings, Tenants};
 use crate::policy::Findings;
 
 /// What a server would otherwise take from its surroundings.
@@ -129,6 +129,7 @@ impl Server {
         let revision = guard.snapshot().revision().to_string();
         let repositories = Repositories {
             tenants: Tenants::new(database.clone()),
+            oidc_settings: StoredOidcSettings::new(database.clone()),
             oidc_configs: OidcConfigs::new(database, Arc::new(ring), entropy.clone()),
             api_keys: keys.clone(),
         };

@@ -2,20 +2,19 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use actix_web::HttpRequest;
-use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use ipnet::IpNet;
+
+use super::Incoming;
 
 /// The client's address: the peer's, or, when that is a trusted proxy, the right-most hop of
 /// `X-Forwarded-For` that is none. Anybody can write anything into that header, so only what a
 /// trusted proxy has added counts. A hop that is needed and cannot be read leaves the address
 /// unknown (`0.0.0.0`): to take the proxy's own would let whoever writes nonsense look like it.
-pub(super) fn address(request: &HttpRequest, trusted: &[IpNet]) -> IpAddr {
-    const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub fn address(peer: Option<IpAddr>, incoming: &impl Incoming, trusted: &[IpNet]) -> IpAddr {
     const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
-    let mut address = request.peer_addr().map_or(UNKNOWN, |peer| peer.ip()).to_canonical();
-    let values: Vec<&[u8]> = request.headers().get_all(FORWARDED_FOR).map(HeaderValue::as_bytes).collect();
+    let mut address = peer.unwrap_or(UNKNOWN).to_canonical();
+    let values: Vec<&[u8]> = incoming.header("x-forwarded-for").collect();
     let mut hops = values.iter().rev().flat_map(|value| value.rsplit(|b| *b == b','));
     while is_trusted(&address) {
         let Some(hop) = hops.next() else { break };
@@ -29,16 +28,16 @@ pub(super) fn address(request: &HttpRequest, trusted: &[IpNet]) -> IpAddr {
 }
 
 /// What the client calls itself, cut to a sensible length.
-pub(super) fn user_agent(headers: &HeaderMap) -> Option<String> {
+pub fn user_agent(incoming: &impl Incoming) -> Option<String> {
     const LONGEST: usize = 256;
-    let agent = headers.get(USER_AGENT)?.to_str().ok()?;
+    let agent = visible(incoming.header("user-agent").next()?)?;
     Some(agent.chars().take(LONGEST).collect())
 }
 
 /// The languages of `Accept-Language`, best first (RFC 9110, section 12.5.4).
-pub(super) fn languages(headers: &HeaderMap) -> Vec<String> {
+pub fn languages(incoming: &impl Incoming) -> Vec<String> {
     const MOST: usize = 10;
-    let Some(header) = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()) else { return Vec::new() };
+    let Some(header) = incoming.header("accept-language").next().and_then(visible) else { return Vec::new() };
     let mut ranked: Vec<(f32, &str)> = header
         .split(',')
         .take(MOST)
@@ -52,19 +51,40 @@ pub(super) fn languages(headers: &HeaderMap) -> Vec<String> {
     ranked.into_iter().map(|(_, tag)| tag.to_owned()).collect()
 }
 
+/// The value, when it is nothing but visible ASCII and spaces.
+fn visible(value: &[u8]) -> Option<&str> {
+    let plain = value.iter().all(|b| matches!(b, b' '..=b'~' | b'\t'));
+    if plain { std::str::from_utf8(value).ok() } else { None }
+}
+
 #[cfg(test)]
-mod tests {
-    use actix_web::test::TestRequest;
+pub(super) mod tests {
+    use std::sync::Arc;
 
     use super::*;
+    use crate::app::Decided;
+
+    /// Headers without a request around them.
+    pub(crate) struct Sent(Vec<(&'static str, Vec<u8>)>);
+
+    impl Sent {
+        pub(crate) fn new<'a>(headers: impl IntoIterator<Item = (&'static str, &'a [u8])>) -> Self {
+            Self(headers.into_iter().map(|(name, value)| (name, value.to_vec())).collect())
+        }
+    }
+
+    impl Incoming for Sent {
+        fn header<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+            self.0.iter().filter(move |(known, _)| *known == name).map(|(_, value)| value.as_slice())
+        }
+
+        fn record(&self, _decided: Arc<Decided>) {}
+    }
 
     fn seen(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
-        let request = TestRequest::default().peer_addr(format!("{peer}:1").parse().unwrap());
-        let request = forwarded.iter().fold(request, |request, value| {
-            request.append_header(("X-Forwarded-For", HeaderValue::from_bytes(value.as_bytes()).unwrap()))
-        });
+        let sent = Sent::new(forwarded.iter().map(|value| ("x-forwarded-for", value.as_bytes())));
         let trusted: Vec<IpNet> = trusted.iter().map(|net| net.parse().unwrap()).collect();
-        address(&request.to_http_request(), &trusted).to_string()
+        address(Some(peer.parse().unwrap()), &sent, &trusted).to_string()
     }
 
     #[test]
@@ -82,7 +102,7 @@ mod tests {
 
     #[test]
     fn languages_are_read_in_the_order_of_their_weights() {
-        let request = TestRequest::default().insert_header(("Accept-Language", "fr;q=0.5, de-AT, *;q=0.1, en;q=0"));
-        assert_eq!(languages(request.to_http_request().headers()), ["de-AT", "fr"]);
+        let sent = Sent::new([("accept-language", &b"fr;q=0.5, de-AT, *;q=0.1, en;q=0"[..])]);
+        assert_eq!(languages(&sent), ["de-AT", "fr"]);
     }
 }

@@ -1,0 +1,116 @@
+//! The lifetimes of the instance's tokens.
+
+use super::{App, AppError, Command, Permit};
+use crate::domain::{Lifetime, OidcSettings, TokenLifetimes};
+use crate::mapping::{Attribute, Resource};
+use crate::policy::ActionUse;
+
+/// Read the settings.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadOidcSettings;
+
+/// Make the settings.
+#[derive(Debug, Clone, Copy)]
+pub struct AddOidcSettings(pub TokenLifetimes);
+
+/// Change the settings.
+#[derive(Debug, Clone, Copy)]
+pub struct UpdateOidcSettings(pub TokenLifetimes);
+
+const fn on_settings(name: &'static str, group: &'static str, context: &'static str) -> ActionUse {
+    ActionUse { name, group: Some(group), resources: &["OidcSettings"], context }
+}
+
+const INPUT: &str = "input: { access_token_lifetime: duration, id_token_lifetime: duration, \
+                     refresh_token_idle_expiration: duration, refresh_token_expiration: duration }";
+
+fn input(lifetimes: &TokenLifetimes) -> Vec<(&'static str, Attribute)> {
+    let millis = |lifetime: Lifetime| Attribute::Duration(lifetime.millis_rounded_up());
+    let fields = vec![
+        ("access_token_lifetime", millis(lifetimes.access_token)),
+        ("id_token_lifetime", millis(lifetimes.id_token)),
+        ("refresh_token_idle_expiration", millis(lifetimes.refresh_token_idle)),
+        ("refresh_token_expiration", millis(lifetimes.refresh_token)),
+    ];
+    vec![("input", Attribute::Record(fields))]
+}
+
+#[expect(clippy::expect_used, reason = "the example is a literal, and the check at start runs in every test")]
+fn example() -> TokenLifetimes {
+    let hour = Lifetime::parse("", 3600, 0).expect("a valid example");
+    TokenLifetimes { access_token: hour, id_token: hour, refresh_token_idle: hour, refresh_token: hour }
+}
+
+impl Command for ReadOidcSettings {
+    const ACTION: ActionUse = on_settings("ReadOidcSettings", "read", "");
+
+    fn resource(&self) -> Resource {
+        Resource::OidcSettings
+    }
+
+    fn example() -> Self {
+        Self
+    }
+}
+
+impl Command for AddOidcSettings {
+    const ACTION: ActionUse = on_settings("AddOidcSettings", "administer", INPUT);
+
+    fn resource(&self) -> Resource {
+        Resource::OidcSettings
+    }
+
+    fn context(&self) -> Vec<(&'static str, Attribute)> {
+        input(&self.0)
+    }
+
+    fn example() -> Self {
+        Self(example())
+    }
+}
+
+impl Command for UpdateOidcSettings {
+    const ACTION: ActionUse = on_settings("UpdateOidcSettings", "administer", INPUT);
+
+    fn resource(&self) -> Resource {
+        Resource::OidcSettings
+    }
+
+    fn context(&self) -> Vec<(&'static str, Attribute)> {
+        input(&self.0)
+    }
+
+    fn example() -> Self {
+        Self(example())
+    }
+}
+
+impl App {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] when there are none.
+    pub async fn read_oidc_settings(&self, _permit: Permit<ReadOidcSettings>) -> Result<OidcSettings, AppError> {
+        self.repositories.oidc_settings.find().await?.ok_or(AppError::NotFound("OIDC settings"))
+    }
+
+    /// Makes the settings. From now on tokens are held to them.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] when there are some already.
+    pub async fn add_oidc_settings(&self, permit: Permit<AddOidcSettings>) -> Result<OidcSettings, AppError> {
+        let AddOidcSettings(lifetimes) = permit.into_command();
+        let _forgetting = self.authenticator.forgetting();
+        Ok(self.repositories.oidc_settings.add(lifetimes, self.clock.now()).await?)
+    }
+
+    /// Changes the settings. From now on tokens are held to them.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] when there are none, [`AppError::Unchanged`] when they say so already.
+    pub async fn update_oidc_settings(&self, permit: Permit<UpdateOidcSettings>) -> Result<OidcSettings, AppError> {
+        let UpdateOidcSettings(lifetimes) = permit.into_command();
+        let _forgetting = self.authenticator.forgetting();
+        Ok(self.repositories.oidc_settings.update(lifetimes, self.clock.now()).await?)
+    }
+}

@@ -1,0 +1,42 @@
+//! An HTTP request, as far as gRPC has the same.
+
+use std::sync::Arc;
+
+use actix_web::http::header::HeaderValue;
+use actix_web::{HttpMessage, HttpRequest, web};
+
+use super::{HttpState, Problem};
+use crate::app::Decided;
+use crate::domain::RequestFacts;
+use crate::transport::{Incoming, RequestId, Unread, address, user_agent};
+
+impl Incoming for HttpRequest {
+    fn header<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+        self.headers().get_all(name).map(HeaderValue::as_bytes)
+    }
+
+    fn record(&self, decided: Arc<Decided>) {
+        self.extensions_mut().insert(decided);
+    }
+}
+
+/// Fails when the server was put together without its state: nothing must be reachable then.
+pub(super) fn state(request: &HttpRequest) -> Result<&web::Data<HttpState>, Problem> {
+    request
+        .app_data::<web::Data<HttpState>>()
+        .ok_or_else(|| Problem::internal("the server was put together without its state"))
+}
+
+/// The request, of which nothing is known yet.
+pub(super) fn unread<'a>(request: &'a HttpRequest, state: &'a HttpState) -> Unread<'a, HttpRequest> {
+    let id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned()).unwrap_or_default();
+    let facts = RequestFacts {
+        id,
+        method: request.method().as_str().to_owned(),
+        path: request.path().to_owned(),
+        ip: address(request.peer_addr().map(|peer| peer.ip()), request, &state.settings.trusted_proxies),
+        user_agent: user_agent(request),
+        tls: request.app_config().secure(),
+    };
+    Unread { app: &state.app, incoming: request, facts }
+}

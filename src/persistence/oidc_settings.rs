@@ -1,0 +1,135 @@
+//! The lifetimes of the instance's tokens.
+
+use std::time::Duration;
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use super::connection::Db;
+use super::instance::move_authn_epoch;
+use super::schema::oidc_settings;
+use super::{Database, StoreError};
+use crate::domain::{Lifetime, OidcSettings, Timestamp, TokenLifetimes};
+
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = oidc_settings)]
+struct OidcSettingsRow {
+    singleton: i32,
+    access_token: String,
+    id_token: String,
+    refresh_token_idle: String,
+    refresh_token: String,
+    sequence: i64,
+    created_at: NaiveDateTime,
+    changed_at: NaiveDateTime,
+}
+
+impl OidcSettingsRow {
+    fn of(settings: &OidcSettings) -> Result<Self, StoreError> {
+        let TokenLifetimes { access_token, id_token, refresh_token_idle, refresh_token } = settings.lifetimes;
+        Ok(Self {
+            singleton: 1,
+            access_token: access_token.to_string(),
+            id_token: id_token.to_string(),
+            refresh_token_idle: refresh_token_idle.to_string(),
+            refresh_token: refresh_token.to_string(),
+            sequence: i64::try_from(settings.sequence).map_err(|error| StoreError::Failed(error.to_string()))?,
+            created_at: settings.created_at.naive_utc(),
+            changed_at: settings.changed_at.naive_utc(),
+        })
+    }
+
+    fn into_settings(self) -> Result<OidcSettings, StoreError> {
+        Ok(OidcSettings {
+            lifetimes: TokenLifetimes {
+                access_token: stored(&self.access_token)?,
+                id_token: stored(&self.id_token)?,
+                refresh_token_idle: stored(&self.refresh_token_idle)?,
+                refresh_token: stored(&self.refresh_token)?,
+            },
+            sequence: u64::try_from(self.sequence).map_err(|error| StoreError::Damaged(error.to_string()))?,
+            created_at: self.created_at.and_utc(),
+            changed_at: self.changed_at.and_utc(),
+        })
+    }
+}
+
+fn stored(text: &str) -> Result<Lifetime, StoreError> {
+    Lifetime::from_stored(text).ok_or_else(|| StoreError::Damaged("a lifetime of oidc_settings".to_owned()))
+}
+
+/// The repository of the instance's OIDC settings.
+#[derive(Clone)]
+pub struct StoredOidcSettings(Database);
+
+impl StoredOidcSettings {
+    /// What the errors call them.
+    const WHAT: &'static str = "OIDC settings";
+
+    /// The repository in this database.
+    #[must_use]
+    pub const fn new(database: Database) -> Self {
+        Self(database)
+    }
+
+    /// The settings.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find(&self) -> Result<Option<OidcSettings>, StoreError> {
+        self.0.read(find).await
+    }
+
+    /// How long access tokens live, where there are settings.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn access_token_lifetime(&self) -> Result<Option<Duration>, StoreError> {
+        let found = self.find().await?;
+        Ok(found.map(|settings| settings.lifetimes.access_token.duration()))
+    }
+
+    /// Keeps the first settings.
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadyThere`] when there are some already.
+    pub async fn add(&self, lifetimes: TokenLifetimes, now: Timestamp) -> Result<OidcSettings, StoreError> {
+        self.0
+            .write(move |db| {
+                // A lifetime ends tokens, so it takes rights away; this also makes writers wait for one another.
+                move_authn_epoch(db)?;
+                let settings = OidcSettings { lifetimes, sequence: 1, created_at: now, changed_at: now };
+                if find(db)?.is_some() {
+                    return Err(StoreError::AlreadyThere(Self::WHAT));
+                }
+                diesel::insert_into(oidc_settings::table).values(OidcSettingsRow::of(&settings)?).execute(db)?;
+                Ok(settings)
+            })
+            .await
+    }
+
+    /// Changes the settings.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when there are none, [`StoreError::Unchanged`] when they say so already.
+    pub async fn update(&self, lifetimes: TokenLifetimes, now: Timestamp) -> Result<OidcSettings, StoreError> {
+        self.0
+            .write(move |db| {
+                move_authn_epoch(db)?;
+                let stored = find(db)?.ok_or(StoreError::Missing(Self::WHAT))?;
+                if stored.lifetimes == lifetimes {
+                    return Err(StoreError::Unchanged);
+                }
+                let settings =
+                    OidcSettings { lifetimes, sequence: stored.sequence + 1, changed_at: now, ..stored };
+                diesel::update(oidc_settings::table).set(OidcSettingsRow::of(&settings)?).execute(db)?;
+                Ok(settings)
+            })
+            .await
+    }
+}
+
+fn find(db: &mut Db) -> Result<Option<OidcSettings>, StoreError> {
+    let row = oidc_settings::table.select(OidcSettingsRow::as_select()).get_result(db).optional()?;
+    row.map(OidcSettingsRow::into_settings).transpose()
+}

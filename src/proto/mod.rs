@@ -1,0 +1,25 @@
+//! The messages of `proto/`: generated types, their JSON, and what they mean here.
+//!
+//! Over JSON, gRPC and gRPC-Web the same message is read into the same command, so the three cannot
+//! come to differ.
+
+mod json;
+pub mod oidc_settings;
+pub mod status;
+
+#[expect(
+    clippy::all,
+    clippy::pedantic,
+    missing_docs,
+    clippy::allow_attributes_without_reason,
+    reason = "generated from proto/, which has the documentation"
+)]
+mod messages {
+    include!(concat!(env!("OUT_DIR"), "/messages.rs"));
+}
+
+pub use json::{from_json, to_json};
+pub use messages::{gatewood, google, zitadel};
+
+/// The descriptors of all messages and services, as reflection serves them.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -1,0 +1,113 @@
+//! Who calls and whether it may, in the order that the API promises: credential, tenant header,
+//! what was sent, guard.
+
+use std::sync::Arc;
+
+use super::{Incoming, Problem, client};
+use crate::app::service::SendMalformed;
+use crate::app::{App, AppError, Command, Decided, Permit};
+use crate::authn::{Presented, Rejection};
+use crate::domain::{Call, Caller, Invalid, RequestFacts, TenantId};
+
+/// What a route does with the header `X-Tenant-ID`. Whether it fits the caller is for the policies to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TenantHeader {
+    /// It must be there: the route is about what is the tenant's own.
+    Required,
+    /// It must be there when the caller belongs to a tenant.
+    RequiredOfTenants,
+    /// It may be there.
+    Optional,
+}
+
+/// A call of which nothing is known yet.
+pub struct Unread<'a, I> {
+    /// The use cases.
+    pub app: &'a Arc<App>,
+    /// The request.
+    pub incoming: &'a I,
+    /// How it came in.
+    pub facts: RequestFacts,
+}
+
+impl<I: Incoming> Unread<'_, I> {
+    /// Step one. Whoever presents something that is no good ends here, whatever else was sent.
+    ///
+    /// # Errors
+    /// When there is no caller.
+    pub async fn authenticate(&self) -> Result<Call, Problem> {
+        let presented = Presented::read(self.incoming.header("x-api-key"), self.incoming.header("authorization"));
+        match self.app.authenticator.authenticate(presented).await {
+            Ok(caller) => Ok(self.call(caller)),
+            Err(Rejection::Rejected) => Err(Problem::unauthenticated()),
+            Err(Rejection::Unavailable(error)) => Err(AppError::from(error).into()),
+            Err(Rejection::Ambiguous) => {
+                let call = self.call(Caller::Anonymous);
+                Err(self.refuse(&call, Problem::ambiguous_credentials()).await)
+            }
+        }
+    }
+
+    fn call(&self, caller: Caller) -> Call {
+        let languages = client::languages(self.incoming);
+        Call { caller, tenant: None, request: self.facts.clone(), languages, at: self.app.clock.now() }
+    }
+
+    /// Step two.
+    ///
+    /// # Errors
+    /// When the header is missing and needed, or no hyphenated UUID.
+    pub fn tenant(&self, wanted: TenantHeader, caller: &Caller) -> Result<Option<TenantId>, Problem> {
+        const NAME: &str = "X-Tenant-ID";
+        let mut values = self.incoming.header("x-tenant-id");
+        let first = values.next();
+        if values.next().is_some() {
+            return Err(Invalid::new(NAME, "is there more than once").into());
+        }
+        let needed = match wanted {
+            TenantHeader::Required => true,
+            TenantHeader::RequiredOfTenants => caller.tenant().is_some(),
+            TenantHeader::Optional => false,
+        };
+        match first {
+            None if needed => Err(missing_tenant().into()),
+            None => Ok(None),
+            Some(value) => {
+                let text = std::str::from_utf8(value).map_err(|_error| Invalid::new(NAME, "is not a hyphenated UUID"))?;
+                Ok(Some(TenantId::parse(NAME, text)?))
+            }
+        }
+    }
+
+    /// The last step: asks for a permit, and leaves the decision where the log finds it.
+    ///
+    /// # Errors
+    /// The denial, or whatever kept the guard from deciding.
+    pub async fn permit<C: Command>(&self, call: &Call, command: C) -> Result<Permit<C>, Problem> {
+        let permit = self.app.permit(call, command).await;
+        let decided: Option<Arc<Decided>> = match &permit {
+            Ok(permit) => Some(Arc::clone(permit.decided())),
+            Err(AppError::Denied(denied)) => Some(Arc::clone(&denied.decided)),
+            Err(_undecided) => None,
+        };
+        if let Some(decided) = decided {
+            self.incoming.record(decided);
+        }
+        Ok(permit?)
+    }
+
+    /// What is answered to a request that cannot be read: what is wrong with it, if the policies
+    /// let the caller know, else a denial.
+    pub async fn refuse(&self, call: &Call, problem: Problem) -> Problem {
+        let malformed = SendMalformed { problem: problem.malformed_as() };
+        match self.permit(call, malformed).await {
+            Ok(_permit) => problem,
+            Err(denied) => denied,
+        }
+    }
+}
+
+/// The header is needed and was not sent.
+pub(crate) fn missing_tenant() -> Invalid {
+    Invalid::new("X-Tenant-ID", "is missing; this route is about one tenant, so the header must say which")
+}

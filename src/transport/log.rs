@@ -1,0 +1,82 @@
+//! One line for each request: what was asked and what came of it, never what was in it.
+
+use std::time::Instant;
+
+use super::{Problem, RequestId};
+use crate::app::Decided;
+
+/// What was answered, in the numbers of the transport.
+#[derive(Debug, Clone, Copy)]
+pub enum Answered {
+    /// An HTTP status.
+    Http(u16),
+    /// A gRPC code.
+    Grpc(i32),
+}
+
+/// What there is to say about a request.
+pub struct Line<'a> {
+    /// Its id.
+    pub id: &'a RequestId,
+    /// Its HTTP method.
+    pub method: &'a str,
+    /// The route or the gRPC method, where there is one.
+    pub route: Option<&'a str>,
+    /// What was answered.
+    pub answered: Answered,
+    /// What the guard decided.
+    pub decided: Option<&'a Decided>,
+    /// What went wrong.
+    pub problem: Option<&'a Problem>,
+    /// When it came in.
+    pub began: Instant,
+}
+
+impl Line<'_> {
+    /// Writes the line: an error where the service is at fault.
+    pub fn write(&self) {
+        let duration = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let (status, grpc_code) = match self.answered {
+            Answered::Http(status) => (Some(status), None),
+            Answered::Grpc(code) => (None, Some(code)),
+        };
+        let decision = self.decided.map(|decided| tracing::field::display(decided.id));
+        let revision = self.decided.map(|decided| decided.snapshot.revision().as_str());
+        let tenant = self.decided.and_then(|decided| decided.tenant).map(tracing::field::display);
+        let policies = self.decided.map(|decided| decided.determining.join(" "));
+        macro_rules! event {
+            ($level:ident, $message:literal) => {
+                tracing::$level!(
+                    request.id = self.id.as_str(),
+                    method = self.method,
+                    route = self.route.unwrap_or("none"),
+                    status = status,
+                    grpc.code = grpc_code,
+                    code = self.problem.map(Problem::code),
+                    caller = self.decided.map(|decided| decided.caller.as_str()),
+                    tenant.id = tenant,
+                    decision.id = decision,
+                    decision.policies = policies,
+                    policy.revision = revision,
+                    duration_us = duration,
+                    error = self.problem.and_then(Problem::cause),
+                    $message
+                )
+            };
+        }
+        if self.is_our_fault() {
+            event!(error, "request failed");
+        } else {
+            event!(info, "request");
+        }
+    }
+
+    fn is_our_fault(&self) -> bool {
+        /// UNKNOWN, INTERNAL, UNAVAILABLE and DATA_LOSS.
+        const FAULTS: [i32; 4] = [2, 13, 14, 15];
+        match self.answered {
+            Answered::Http(status) => status >= 500 && status != 501,
+            Answered::Grpc(code) => FAULTS.contains(&code),
+        }
+    }
+}
