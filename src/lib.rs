@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod decision;
 pub mod domain;
+pub mod grpc;
 pub mod http;
 pub mod mapping;
 pub mod persistence;

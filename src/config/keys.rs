@@ -55,7 +55,7 @@ pub const KEYS: &[Key] = &[
         ADDRESS,
         "Where HTTP is served. Anything but a loopback address is logged as a warning while TLS is off.",
     )),
-    flag(key("grpc_listen", Some("127.0.0.1:8081"), ADDRESS, "Where gRPC is served. Accepted, and not used yet.")),
+    flag(key("grpc_listen", Some("127.0.0.1:8081"), ADDRESS, "Where gRPC is served, and gRPC-Web over HTTP/1.1 too.")),
     flag(key(
         "database_url",
         Some("sqlite://gatewood.db"),

@@ -9,6 +9,7 @@ mod body;
 mod conditions;
 mod decode;
 mod fallback;
+mod grpc_web;
 mod incoming;
 mod observe;
 mod oidc_config;
@@ -29,6 +30,7 @@ use actix_web::web;
 use ipnet::IpNet;
 
 pub use decode::{Decode, Parts, Permitted};
+pub use grpc_web::GrpcWeb;
 pub use observe::observe;
 pub use openapi::document as openapi_document;
 pub use route::{Route, Routes};
@@ -43,6 +45,8 @@ pub struct HttpState {
     pub app: Arc<App>,
     /// Limits and trust.
     pub settings: HttpSettings,
+    /// What answers gRPC-Web.
+    pub grpc_web: GrpcWeb,
 }
 
 /// Limits and trust of the HTTP server.

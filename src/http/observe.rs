@@ -1,6 +1,5 @@
 //! Around every request: its id, its log line, its notices, and a net below.
 
-use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +14,7 @@ use tracing::Instrument;
 
 use super::{HttpState, Problem, admin_dialect};
 use crate::app::Decided;
-use crate::transport::{Answered, GrpcOutcome, Line, NOTICE, RequestId, notice_values};
+use crate::transport::{Answered, GrpcOutcome, Line, NOTICE, RequestId, notice_values, panic_text};
 
 /// Gives the request an id, runs it, and logs one line about it. A panic below becomes a 500.
 ///
@@ -85,7 +84,7 @@ fn answer<B: MessageBody + 'static>(
         None => response.map_into_left_body(),
         Some(translated) => response.into_response(translated).map_into_right_body(),
     };
-    let succeeded = status.is_success();
+    let succeeded = grpc.as_ref().map_or(status.is_success(), |grpc| grpc.code == 0);
     finish(response.response_mut().headers_mut(), id, decided.as_deref().filter(|_| succeeded));
     response
 }
@@ -96,12 +95,6 @@ fn route_of(request: &HttpRequest, grpc: Option<&GrpcOutcome>) -> Option<String>
         Some(grpc) => grpc.method.map(str::to_owned),
         None => request.match_pattern(),
     }
-}
-
-/// What a panic said, for the log.
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let literal = panic.downcast_ref::<&str>().copied();
-    literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it did not say why")
 }
 
 /// Puts the id and, on a success, the notices into the answer's headers.

@@ -8,7 +8,7 @@ use actix_web::http::Method;
 use actix_web::{HttpResponse, guard, web};
 
 use super::body::Body;
-use super::{Decode, Permitted, Problem, TenantHeader, fallback};
+use super::{Decode, Permitted, Problem, TenantHeader, fallback, grpc_web};
 use crate::app::service::{self, ReadReflection, SeePolicyIds, SendMalformed, UseUnknownRoute};
 use crate::app::{Command, Guard};
 use crate::domain::{
@@ -132,6 +132,8 @@ impl Routes {
             let wrong_method = move |request| fallback::wrong_method(request, allowed.clone());
             config.service(resource.default_service(web::to(wrong_method)));
         }
+        let grpc_web = web::resource(grpc_web::PATH).route(grpc_web::route());
+        config.service(grpc_web.default_service(web::to(fallback::unknown_path)));
         config.default_service(web::to(fallback::unknown_path));
     }
 }

@@ -11,13 +11,15 @@ use actix_web::{App as HttpApp, HttpServer, web};
 use super::FirstKey;
 use super::control_plane::ControlPlane;
 use super::encryption::key_ring;
+use super::grpc::GrpcServer;
 use super::in_flight::InFlight;
 use super::root_key;
 use crate::app::{App, Guard, Repositories};
 use crate::authn::{Authenticator, Timing};
 use crate::config::Config;
 use crate::domain::{Clock, DatabaseUrl, Entropy};
-use crate::http::{self, HttpSettings, HttpState, Routes};
+use crate::grpc::{self, GrpcService, GrpcSettings, Methods};
+use crate::http::{self, GrpcWeb, HttpSettings, HttpState, Routes};
 use crate::persistence::{ApiKeys, Database, Instance, OidcConfigs, PoolSettings, StoreError, StoredOidcSettings, Tenants};
 use crate::policy::Findings;
 
@@ -30,15 +32,23 @@ pub struct Ambient {
     pub entropy: Entropy,
     /// How often the database is looked at.
     pub timing: Timing,
-    /// What there is to be served.
+    /// What there is to be served over HTTP.
     pub routes: Routes,
+    /// What there is to be served over gRPC.
+    pub methods: Methods,
 }
 
 impl Ambient {
     /// The machine's clock and generator, and the routes of the table.
     #[must_use]
     pub fn system() -> Self {
-        Self { clock: Clock::system(), entropy: Entropy::system(), timing: Timing::default(), routes: http::routes() }
+        Self {
+            clock: Clock::system(),
+            entropy: Entropy::system(),
+            timing: Timing::default(),
+            routes: http::routes(),
+            methods: grpc::methods(),
+        }
     }
 }
 
@@ -87,10 +97,12 @@ impl From<Findings> for StartError {
 /// A server that has bound its ports and opened its database.
 pub struct Server {
     pub(super) http: HttpServerTask,
+    pub(super) grpc: GrpcServer,
     pub(super) authenticator: Arc<Authenticator>,
     pub(super) in_flight: InFlight,
     pub(super) drain_timeout: std::time::Duration,
     address: SocketAddr,
+    grpc_address: SocketAddr,
     revision: String,
     place: String,
     /// The root key, when it was made just now.
@@ -110,7 +122,7 @@ impl Server {
     }
 
     async fn assemble(config: &Config, ambient: Ambient) -> Result<Self, StartError> {
-        let Ambient { clock, entropy, timing, routes } = ambient;
+        let Ambient { clock, entropy, timing, routes, methods } = ambient;
         let plane = ControlPlane::load(config, &routes)?;
         Database::migrate(&config.database_url)?;
         let pool = PoolSettings { connections: config.database.connections, wait: config.database.wait };
@@ -136,11 +148,21 @@ impl Server {
         let (now, drawn) = (clock.now(), entropy.clone());
         let app = App { guard, authenticator: Arc::clone(&authenticator), repositories, clock, entropy };
         let in_flight = InFlight::default();
-        let (http, address) = bind(config, Arc::new(app), routes, &in_flight)?;
+        let app = Arc::new(app);
+        let settings = GrpcSettings {
+            message_limit: Self::BODY_LIMIT,
+            message_timeout: config.server.body_timeout,
+            trusted_proxies: config.server.trusted_proxies.clone(),
+        };
+        let service = GrpcService::new(Arc::clone(&app), settings, methods).await.map_err(StartError::new)?;
+        let (http, address) = bind(config, app, routes, &service, &in_flight)?;
+        let grpc = GrpcServer::bind(config.grpc_listen, &service, None, &in_flight)?;
+        let grpc_address = grpc.address()?;
         // The last step: a key that was made by a start that failed would be shown to nobody.
         let first_key = root_key::ensure(config, &keys, &drawn, now).await?;
         let drain_timeout = config.server.drain_timeout;
-        Ok(Self { http, authenticator, in_flight, drain_timeout, address, revision, place: plane.place, first_key })
+        let place = plane.place;
+        Ok(Self { http, grpc, authenticator, in_flight, drain_timeout, address, grpc_address, revision, place, first_key })
     }
 
     /// Where HTTP is served.
@@ -149,11 +171,18 @@ impl Server {
         self.address
     }
 
+    /// Where gRPC is served.
+    #[must_use]
+    pub fn grpc_address(&self) -> SocketAddr {
+        self.grpc_address
+    }
+
     /// The one line that says what a person wants to know after a start.
     pub fn announce(&self) {
         let address = self.address;
         tracing::info!(
             listen = %format_args!("http://{address}"),
+            grpc_listen = %self.grpc_address,
             policy.revision = self.revision,
             policies = self.place,
             first_request = %format_args!("curl -H \"X-API-Key: $KEY\" http://{address}/v1/whoami"),
@@ -172,6 +201,7 @@ fn bind(
     config: &Config,
     app: Arc<App>,
     routes: Routes,
+    service: &GrpcService,
     in_flight: &InFlight,
 ) -> Result<(HttpServerTask, SocketAddr), StartError> {
     let settings = HttpSettings {
@@ -179,7 +209,8 @@ fn bind(
         body_timeout: config.server.body_timeout,
         trusted_proxies: config.server.trusted_proxies.clone(),
     };
-    let state = web::Data::new(HttpState { app, settings });
+    let grpc_web = GrpcWeb::new(service);
+    let state = web::Data::new(HttpState { app, settings, grpc_web });
     let in_flight = in_flight.clone();
     let factory = move || {
         let configure = http::configure(state.clone(), &routes);

@@ -3,6 +3,7 @@
 mod build;
 mod control_plane;
 mod encryption;
+mod grpc;
 mod in_flight;
 mod private_file;
 mod root_key;

@@ -11,21 +11,23 @@ impl Server {
     /// # Errors
     /// When a part ended that should have gone on.
     pub async fn run_until_stopped(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
-        let Self { http, authenticator, in_flight, drain_timeout, .. } = self;
-        let handle = http.handle();
-        let mut http = std::pin::pin!(http);
+        let Self { http, grpc, authenticator, in_flight, drain_timeout, .. } = self;
+        let (handle, grpc_stopper) = (http.handle(), grpc.stopper());
+        let (mut http, mut grpc) = (std::pin::pin!(http), std::pin::pin!(grpc.run()));
         let ended = tokio::select! {
             () = stop => None,
             outcome = &mut http => Some(match outcome {
                 Ok(()) => StartError::new("the HTTP server ended by itself"),
                 Err(error) => StartError::new(format!("the HTTP server failed: {error}")),
             }),
+            () = &mut grpc => Some(StartError::new("the gRPC server ended by itself")),
             () = authenticator.watch() => Some(StartError::new("the authenticator's watch ended by itself")),
         };
         if ended.is_none() {
             tracing::info!("stopping: accepted requests may finish");
             let drained = tokio::time::timeout(drain_timeout, async {
-                let closed = async { tokio::join!(handle.stop(true), &mut http) };
+                grpc_stopper.send_replace(true);
+                let closed = async { tokio::join!(handle.stop(true), &mut http, &mut grpc) };
                 tokio::select! { _ = closed => {}, () = in_flight.quiet() => {} }
             });
             if drained.await.is_err() {

@@ -1,5 +1,6 @@
 //! One line for each request: what was asked and what came of it, never what was in it.
 
+use std::any::Any;
 use std::time::Instant;
 
 use super::{Problem, RequestId};
@@ -79,4 +80,11 @@ impl Line<'_> {
             Answered::Grpc(code) => FAULTS.contains(&code),
         }
     }
+}
+
+/// What a panic said, for the log.
+#[must_use]
+pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let literal = panic.downcast_ref::<&str>().copied();
+    literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it did not say why")
 }

@@ -17,6 +17,7 @@ pub(crate) struct TestServer {
     pub(crate) database: TestDatabase,
     pub(crate) backend: Backend,
     pub(crate) base: String,
+    pub(crate) grpc_base: String,
     pub(crate) root_key: String,
     flags: Vec<(&'static str, String)>,
     client: reqwest::Client,
@@ -63,6 +64,7 @@ impl TestServer {
         let root_key = root.reveal().expose_secret().to_owned();
         let mut flags = vec![
             ("listen", "127.0.0.1:0".to_owned()),
+            ("grpc_listen", "127.0.0.1:0".to_owned()),
             ("database_url", database.url.clone()),
             ("root_api_key", root_key.clone()),
             ("encryption_key", ENCRYPTION_KEY.to_owned()),
@@ -77,12 +79,13 @@ impl TestServer {
             Err(error) => return Err((error, database)),
         };
         let base = format!("http://{}", server.address());
+        let grpc_base = format!("http://{}", server.grpc_address());
         let (stop, asked) = oneshot::channel();
         let stopped = tokio::spawn(server.run_until_stopped(async {
             let _ = asked.await;
         }));
         let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
-        Ok(Self { database, backend, base, root_key, flags, client, stop: Some(stop), stopped: Some(stopped) })
+        Ok(Self { database, backend, base, grpc_base, root_key, flags, client, stop: Some(stop), stopped: Some(stopped) })
     }
 
     /// A second server on the same database: another replica.

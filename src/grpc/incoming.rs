@@ -1,0 +1,84 @@
+//! A request of gRPC, as far as HTTP has the same.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+use http::HeaderMap;
+use http::header::HeaderValue;
+
+use super::service::State;
+use crate::app::Decided;
+use crate::domain::RequestFacts;
+use crate::transport::{Incoming, RequestId, Unread, address, user_agent};
+
+/// What is known of the other end of the connection. Whoever serves the connection puts it into the
+/// extensions of each of its requests.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    /// Its address, where it has one.
+    pub address: Option<IpAddr>,
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+}
+
+/// The metadata of a call, and the place for what was decided about it.
+pub(super) struct GrpcRequest {
+    headers: HeaderMap,
+    path: String,
+    peer: Peer,
+    id: String,
+    decided: Mutex<Option<Arc<Decided>>>,
+}
+
+impl GrpcRequest {
+    pub(super) fn of<B>(request: &http::Request<B>) -> Self {
+        let peer = request.extensions().get::<Peer>().copied();
+        let id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
+        Self {
+            headers: request.headers().clone(),
+            path: request.uri().path().to_owned(),
+            peer: peer.unwrap_or(Peer { address: None, tls: false }),
+            id: id.unwrap_or_default(),
+            decided: Mutex::default(),
+        }
+    }
+
+    /// The call, of which nothing is known yet.
+    pub(super) fn unread<'a>(&'a self, state: &'a State) -> Unread<'a, Self> {
+        let facts = RequestFacts {
+            id: self.id.clone(),
+            method: http::Method::POST.as_str().to_owned(),
+            path: self.path.clone(),
+            ip: address(self.peer.address, self, &state.settings.trusted_proxies),
+            user_agent: user_agent(self),
+            tls: self.peer.tls,
+        };
+        Unread { app: &state.app, incoming: self, facts }
+    }
+
+    /// The last decision about it.
+    pub(super) fn decided(&self) -> Option<Arc<Decided>> {
+        self.decided.lock().ok().and_then(|decided| decided.clone())
+    }
+}
+
+impl Incoming for GrpcRequest {
+    fn header<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+        self.headers.header(name)
+    }
+
+    fn record(&self, decided: Arc<Decided>) {
+        if let Ok(mut slot) = self.decided.lock() {
+            *slot = Some(decided);
+        }
+    }
+}
+
+/// Headers alone, for what needs no more.
+impl Incoming for HeaderMap {
+    fn header<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+        self.get_all(name).iter().map(HeaderValue::as_bytes)
+    }
+
+    fn record(&self, _decided: Arc<Decided>) {}
+}

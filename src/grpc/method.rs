@@ -1,0 +1,57 @@
+//! How a method comes into the table: with its name and a handler of a permitted command.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tonic::body::Body;
+
+use super::call::{self, FromMessage, Permitted};
+use super::service::State;
+use crate::policy::ActionUse;
+use crate::transport::Problem;
+
+type Handler = dyn Fn(Arc<State>, http::Request<Body>) -> BoxFuture<'static, http::Response<Body>> + Send + Sync;
+
+/// One method.
+#[derive(Clone)]
+pub struct Method {
+    /// `package.Service/Method`.
+    pub name: &'static str,
+    /// The action that its command is.
+    pub action: ActionUse,
+    pub(super) handler: Arc<Handler>,
+}
+
+/// The table of methods.
+#[derive(Clone, Default)]
+pub struct Methods(Vec<Method>);
+
+impl Methods {
+    /// Adds a method with one message each way.
+    #[must_use]
+    pub fn unary<C, R, F, Fut>(mut self, name: &'static str, handler: F) -> Self
+    where
+        C: FromMessage,
+        R: prost::Message + 'static,
+        F: Fn(Permitted<C>) -> Fut + Copy + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, Problem>> + Send + 'static,
+    {
+        let handler =
+            Arc::new(move |state, request| call::serve::<C, R, F, Fut>(state, name, request, handler).boxed());
+        self.0.push(Method { name, action: C::ACTION, handler });
+        self
+    }
+
+    /// The methods, in the order of the table.
+    pub fn iter(&self) -> impl Iterator<Item = &Method> {
+        self.0.iter()
+    }
+
+    /// The method at a path, `/package.Service/Method`.
+    pub(super) fn find(&self, path: &str) -> Option<&Method> {
+        let name = path.strip_prefix('/')?;
+        self.0.iter().find(|method| method.name == name)
+    }
+}
