@@ -12,7 +12,8 @@ const INNER: [&str; 1] = ["google/rpc/status.proto"];
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
-    let described = protox::Compiler::new(["proto"])?.include_imports(true).open_files(FILES)?.encode_file_descriptor_set();
+    let described =
+        protox::Compiler::new(["proto"])?.include_imports(true).open_files(FILES)?.encode_file_descriptor_set();
     fs::write(out.join("descriptors.bin"), described)?;
     let all = protox::compile(FILES.iter().chain(&INNER), ["proto"])?;
     let mut config = prost_build::Config::new();

@@ -5,7 +5,11 @@ if wrk.method == "PUT" then
     wrk.body = os.getenv("BENCH_BODY")
     wrk.headers["Content-Type"] = "application/json"
 end
-wrk.headers["X-API-Key"] = os.getenv("BENCH_KEY")
+if os.getenv("BENCH_TOKEN") then
+    wrk.headers["Authorization"] = "Bearer " .. os.getenv("BENCH_TOKEN")
+else
+    wrk.headers["X-API-Key"] = os.getenv("BENCH_KEY")
+end
 wrk.headers["X-Tenant-ID"] = os.getenv("BENCH_TENANT")
 
 -- Durations are in microseconds. wrk counts a status from 400 on as an error.

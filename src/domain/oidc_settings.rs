@@ -34,19 +34,34 @@ impl Lifetime {
         })
     }
 
+    /// The complaint about one that was not sent.
+    #[must_use]
+    pub fn missing(field: &str) -> Invalid {
+        Invalid::new(field, "is missing; all four lifetimes must be set")
+    }
+
     fn checked(duration: Duration) -> Option<Self> {
         (!duration.is_zero() && duration <= Self::LONGEST).then_some(Self(duration))
+    }
+
+    /// Reads the JSON of a protobuf `Duration`: decimal seconds with at most nine digits after the
+    /// point and an `s`, like `43200s` or `0.5s`.
+    ///
+    /// # Errors
+    /// As for [`Lifetime::parse`].
+    pub fn parse_text(field: &str, text: &str) -> Result<Self, Invalid> {
+        let (seconds, nanos) = parts_of(text).ok_or_else(|| {
+            let rule = "is no duration: it must be decimal seconds with at most nine digits after the point and an \
+                        `s`, like \"43200s\"";
+            Invalid::new(field, rule)
+        })?;
+        Self::parse(field, seconds, nanos)
     }
 
     /// Reads what [`Display`](fmt::Display) writes.
     #[must_use]
     pub fn from_stored(text: &str) -> Option<Self> {
-        let (seconds, fraction) = text.strip_suffix('s')?.split_once('.').unwrap_or((text.strip_suffix('s')?, ""));
-        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-        if !digits(seconds) || !digits(fraction) || fraction.len() > 9 {
-            return None;
-        }
-        Self::checked(Duration::new(seconds.parse().ok()?, format!("{fraction:0<9}").parse().ok()?))
+        Self::parse_text("", text).ok()
     }
 
     /// Its length.
@@ -61,6 +76,24 @@ impl Lifetime {
     pub fn millis_rounded_up(self) -> i64 {
         i64::try_from(self.0.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX)
     }
+}
+
+/// Seconds and nanoseconds. More seconds than there is a number for are as many as there is one for.
+fn parts_of(text: &str) -> Option<(i64, i32)> {
+    let number = text.strip_suffix('s')?;
+    let (negative, number) = number.strip_prefix('-').map_or((false, number), |rest| (true, rest));
+    let (seconds, fraction) = match number.split_once('.') {
+        Some((_, "")) => return None,
+        Some(parts) => parts,
+        None => (number, ""),
+    };
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if seconds.is_empty() || !digits(seconds) || !digits(fraction) || fraction.len() > 9 {
+        return None;
+    }
+    let nanos: i32 = format!("{fraction:0<9}").parse().ok()?;
+    let seconds = seconds.parse().unwrap_or(i64::MAX);
+    Some(if negative { (-seconds, -nanos) } else { (seconds, nanos) })
 }
 
 impl fmt::Display for Lifetime {
@@ -142,7 +175,22 @@ mod tests {
 
     #[test]
     fn a_stored_text_that_is_no_lifetime_is_not_read() {
-        for bad in ["", "s", "1", "-1s", "+1s", "0s", "1.0000000001s", "1e3s", "1.s2", " 1s", "315576000000.1s"] {
+        for bad in [
+            "",
+            "s",
+            "1",
+            "-1s",
+            "+1s",
+            "0s",
+            "1.0000000001s",
+            "1e3s",
+            "1.s",
+            ".5s",
+            "1.s2",
+            " 1s",
+            "315576000000.1s",
+            "1.-5s",
+        ] {
             assert_eq!(Lifetime::from_stored(bad), None, "{bad}");
         }
         assert_eq!(Lifetime::from_stored("0.5s").unwrap().to_string(), "0.5s");

@@ -109,7 +109,8 @@ async fn permit<C: FromMessage>(
     mut messages: Streaming<C::Message>,
 ) -> Result<Permitted<C>, Problem> {
     let unread = incoming.unread(state);
-    let read = tokio::time::timeout(state.settings.message_timeout, one_of(&mut messages, state.settings.message_limit));
+    let read =
+        tokio::time::timeout(state.settings.message_timeout, one_of(&mut messages, state.settings.message_limit));
     let command = match read.await {
         Err(_elapsed) => Err(Problem::request_timeout()),
         Ok(Err(problem)) => Err(problem),
@@ -143,11 +144,7 @@ async fn one_of<M>(messages: &mut Streaming<M>, limit: usize) -> Result<M, Probl
 }
 
 /// The answer to a call that failed before its method was reached.
-pub(super) fn refusal(
-    method: Option<&'static str>,
-    incoming: &GrpcRequest,
-    problem: Problem,
-) -> http::Response<Body> {
+pub(super) fn refusal(method: Option<&'static str>, incoming: &GrpcRequest, problem: Problem) -> http::Response<Body> {
     let mut response = status_of(&problem).into_http();
     let code = status::code(problem.kind());
     let problem = Some(Arc::new(problem));

@@ -11,6 +11,7 @@ mod observe;
 mod oidc_settings;
 mod public;
 mod service;
+mod web;
 
 pub use call::{FromMessage, Permitted};
 pub use incoming::Peer;
@@ -18,3 +19,4 @@ pub use method::{Method, Methods};
 pub use methods::methods;
 pub use observe::Observed;
 pub use service::{GrpcService, GrpcSettings};
+pub use web::{CONTENT_TYPES, Web, web};

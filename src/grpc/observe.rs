@@ -58,10 +58,8 @@ where
                 method: method.as_str(),
                 route: outcome.and_then(|outcome| outcome.method),
                 // What is no call of gRPC was answered by whoever understands HTTP.
-                answered: outcome.map_or_else(
-                    || Answered::Http(response.status().as_u16()),
-                    |outcome| Answered::Grpc(outcome.code),
-                ),
+                answered: outcome
+                    .map_or_else(|| Answered::Http(response.status().as_u16()), |outcome| Answered::Grpc(outcome.code)),
                 decided: outcome.and_then(|outcome| outcome.decided.as_deref()),
                 problem: outcome.and_then(|outcome| outcome.problem.as_deref()),
                 began,

@@ -20,8 +20,8 @@ pub enum Body {
     Json,
     /// JSON, or nothing.
     OptionalJson,
-    /// The JSON of a message, or nothing, whatever `Content-Type` says: as grpc-gateway reads it.
-    Message,
+    /// JSON, or nothing, whatever `Content-Type` says: as grpc-gateway reads it.
+    AnyType,
 }
 
 /// A name. Only this description is used; names are read as texts and checked by the domain.
@@ -66,7 +66,7 @@ pub(super) async fn read(
     if bytes.is_empty() && body == Body::OptionalJson {
         return Ok(bytes);
     }
-    if body != Body::Message && !says_json(headers) {
+    if body != Body::AnyType && !says_json(headers) {
         return Err(Problem::unsupported_media_type(
             "the body must be application/json, and `Content-Type` must say so",
         ));

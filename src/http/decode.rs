@@ -13,7 +13,6 @@ use super::query::Query;
 use super::{Problem, conditions, incoming};
 use crate::app::{App, Command, Permit};
 use crate::domain::{Invalid, KeyScope, PageRequest, Precondition, TenantId, Timestamp};
-use crate::proto;
 use crate::transport::{TenantHeader, missing_tenant};
 
 /// A command that HTTP requests can be read into.
@@ -89,14 +88,6 @@ impl Parts<'_> {
     /// When it does not fit `T`, with the field that does not.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Problem> {
         Ok(body::from_json(&self.body)?)
-    }
-
-    /// The body, as the JSON of a message.
-    ///
-    /// # Errors
-    /// When it cannot be read, with the field that cannot.
-    pub fn message<M: prost::Message + prost::Name + Default>(&self) -> Result<M, Problem> {
-        Ok(proto::from_json(&self.body)?)
     }
 
     /// The body, or `None` when nothing was sent.

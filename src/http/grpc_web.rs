@@ -1,57 +1,40 @@
 //! gRPC-Web on the HTTP port: the service of the gRPC port behind an adapter. Its trailers ride in the
 //! body, so actix can carry them.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use actix_web::body::BodyStream;
 use actix_web::dev::Payload;
-use actix_web::guard::{self, Guard};
+use actix_web::guard;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, Route, web};
 use futures_util::StreamExt;
 use http_body_util::BodyExt;
 use tokio::sync::mpsc;
 use tonic::body::Body;
-use tonic_web::GrpcWebLayer;
-use tower::util::BoxCloneSyncService;
-use tower::{Layer, Service, ServiceExt};
+use tower::ServiceExt;
 
 use super::{Problem, incoming};
-use crate::grpc::{GrpcService, Peer};
+use crate::grpc::{CONTENT_TYPES, Peer};
 use crate::transport::{GrpcOutcome, RequestId};
-
-/// What answers gRPC-Web.
-#[derive(Clone)]
-pub struct GrpcWeb(BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Infallible>);
-
-impl GrpcWeb {
-    /// The service with its framing for browsers.
-    #[must_use]
-    pub fn new(service: &GrpcService) -> Self {
-        Self(BoxCloneSyncService::new(GrpcWebLayer::new().layer(service.clone())))
-    }
-}
 
 /// The path of a method: `/package.Service/Method`.
 pub(super) const PATH: &str = "/{service:[A-Za-z0-9_]+(?:\\.[A-Za-z0-9_]+)+}/{method:[A-Za-z0-9_]+}";
 
 /// Takes whatever says that it is gRPC-Web.
 pub(super) fn route() -> Route {
-    web::post().guard(guard::fn_guard(|context| is_grpc_web(context))).to(answer)
+    web::post().guard(guard::fn_guard(is_grpc_web)).to(answer)
 }
 
 fn is_grpc_web(context: &guard::GuardContext<'_>) -> bool {
     let said = context.head().headers().get(CONTENT_TYPE);
-    said.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc-web")) && guard::Post().check(context)
+    said.is_some_and(|value| CONTENT_TYPES.iter().any(|known| value.as_bytes() == known.as_bytes()))
 }
 
 async fn answer(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let state = incoming::state(&request)?;
     let asked = translate(&request, payload.into_inner()).map_err(|error| Problem::internal(error.to_string()))?;
-    let mut service = state.grpc_web.0.clone();
-    let Ok(service) = service.ready().await;
-    let Ok(answered) = service.call(asked).await;
+    let Ok(answered) = state.grpc_web.clone().oneshot(asked).await;
     let (parts, body) = answered.into_parts();
     if let Some(outcome) = parts.extensions.get::<GrpcOutcome>() {
         request.extensions_mut().insert(outcome.clone());
@@ -93,10 +76,7 @@ fn translate(request: &HttpRequest, payload: Payload) -> Result<http::Request<Bo
         let name = http::HeaderName::from_bytes(name.as_str().as_bytes())?;
         asked.headers_mut().append(name, http::HeaderValue::from_bytes(value.as_bytes())?);
     }
-    let peer = Peer {
-        address: request.peer_addr().map(|peer| peer.ip()),
-        tls: request.app_config().secure(),
-    };
+    let peer = Peer { address: request.peer_addr().map(|peer| peer.ip()), tls: request.app_config().secure() };
     asked.extensions_mut().insert(peer);
     if let Some(id) = request.extensions().get::<RequestId>() {
         asked.extensions_mut().insert(id.clone());

@@ -30,13 +30,13 @@ use actix_web::web;
 use ipnet::IpNet;
 
 pub use decode::{Decode, Parts, Permitted};
-pub use grpc_web::GrpcWeb;
 pub use observe::observe;
 pub use openapi::document as openapi_document;
 pub use route::{Route, Routes};
 pub use routes::routes;
 
 use crate::app::App;
+use crate::grpc::Web;
 pub use crate::transport::{Problem, TenantHeader};
 
 /// What the endpoints need besides what a request brings.
@@ -46,7 +46,7 @@ pub struct HttpState {
     /// Limits and trust.
     pub settings: HttpSettings,
     /// What answers gRPC-Web.
-    pub grpc_web: GrpcWeb,
+    pub grpc_web: Web,
 }
 
 /// Limits and trust of the HTTP server.

@@ -120,8 +120,7 @@ impl StoredOidcSettings {
                 if stored.lifetimes == lifetimes {
                     return Err(StoreError::Unchanged);
                 }
-                let settings =
-                    OidcSettings { lifetimes, sequence: stored.sequence + 1, changed_at: now, ..stored };
+                let settings = OidcSettings { lifetimes, sequence: stored.sequence + 1, changed_at: now, ..stored };
                 diesel::update(oidc_settings::table).set(OidcSettingsRow::of(&settings)?).execute(db)?;
                 Ok(settings)
             })

@@ -1,9 +1,5 @@
-//! The messages of `proto/`: generated types, their JSON, and what they mean here.
-//!
-//! Over JSON, gRPC and gRPC-Web the same message is read into the same command, so the three cannot
-//! come to differ.
+//! The messages of `proto/`: generated types, and what they mean here.
 
-mod json;
 pub mod oidc_settings;
 pub mod status;
 
@@ -18,7 +14,6 @@ mod messages {
     include!(concat!(env!("OUT_DIR"), "/messages.rs"));
 }
 
-pub use json::{from_json, to_json};
 pub use messages::{gatewood, google, zitadel};
 
 /// The descriptors of all messages and services, as reflection serves them.

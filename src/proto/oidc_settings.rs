@@ -7,10 +7,6 @@ use super::zitadel::settings::v1::OidcSettings as SettingsMessage;
 use super::zitadel::v1::ObjectDetails;
 use crate::domain::{InstanceId, Invalid, Lifetime, OidcSettings, Timestamp, TokenLifetimes};
 
-/// What is said of a value that should be a duration.
-pub(super) const NOT_A_DURATION: &str =
-    "is no duration: it must be decimal seconds with at most nine digits after the point and an `s`, like \"43200s\"";
-
 /// The four lifetimes of a request, by the names that JSON has for them.
 ///
 /// # Errors
@@ -22,7 +18,7 @@ fn lifetimes(
     refresh_token: Option<Duration>,
 ) -> Result<TokenLifetimes, Invalid> {
     let lifetime = |field: &str, value: Option<Duration>| match value {
-        None => Err(Invalid::new(field, "is missing; all four lifetimes must be set")),
+        None => Err(Lifetime::missing(field)),
         Some(Duration { seconds, nanos }) => Lifetime::parse(field, seconds, nanos),
     };
     Ok(TokenLifetimes {

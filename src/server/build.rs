@@ -19,8 +19,10 @@ use crate::authn::{Authenticator, Timing};
 use crate::config::Config;
 use crate::domain::{Clock, DatabaseUrl, Entropy};
 use crate::grpc::{self, GrpcService, GrpcSettings, Methods};
-use crate::http::{self, GrpcWeb, HttpSettings, HttpState, Routes};
-use crate::persistence::{ApiKeys, Database, Instance, OidcConfigs, PoolSettings, StoreError, StoredOidcSettings, Tenants};
+use crate::http::{self, HttpSettings, HttpState, Routes};
+use crate::persistence::{
+    ApiKeys, Database, Instance, OidcConfigs, PoolSettings, StoreError, StoredOidcSettings, Tenants,
+};
 use crate::policy::Findings;
 
 /// What a server would otherwise take from its surroundings.
@@ -162,7 +164,18 @@ impl Server {
         let first_key = root_key::ensure(config, &keys, &drawn, now).await?;
         let drain_timeout = config.server.drain_timeout;
         let place = plane.place;
-        Ok(Self { http, grpc, authenticator, in_flight, drain_timeout, address, grpc_address, revision, place, first_key })
+        Ok(Self {
+            http,
+            grpc,
+            authenticator,
+            in_flight,
+            drain_timeout,
+            address,
+            grpc_address,
+            revision,
+            place,
+            first_key,
+        })
     }
 
     /// Where HTTP is served.
@@ -209,7 +222,7 @@ fn bind(
         body_timeout: config.server.body_timeout,
         trusted_proxies: config.server.trusted_proxies.clone(),
     };
-    let grpc_web = GrpcWeb::new(service);
+    let grpc_web = grpc::web(service);
     let state = web::Data::new(HttpState { app, settings, grpc_web });
     let in_flight = in_flight.clone();
     let factory = move || {

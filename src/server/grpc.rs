@@ -1,6 +1,5 @@
 //! The gRPC port: native gRPC over HTTP/2, gRPC-Web over HTTP/1.1 too.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::pin::pin;
@@ -17,21 +16,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tonic::body::Body;
-use tonic_web::GrpcWebLayer;
+use tower::Service;
 use tower::util::BoxCloneSyncService;
-use tower::{Layer, Service};
 
 use super::StartError;
 use super::in_flight::InFlight;
-use crate::grpc::{GrpcService, Observed, Peer};
-
-type Whole = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Infallible>;
+use crate::grpc::{GrpcService, Observed, Peer, Web, web};
 
 /// A bound port, and what is served on it.
 pub(super) struct GrpcServer {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    service: Whole,
+    service: Web,
     in_flight: InFlight,
     stop: watch::Sender<bool>,
 }
@@ -65,7 +61,7 @@ impl GrpcServer {
         };
         let listener =
             listen().map_err(|error: io::Error| StartError::new(format!("cannot listen on {address}: {error}")))?;
-        let whole = Observed::new(service.clone(), GrpcWebLayer::new().layer(service.clone()));
+        let whole = Observed::new(service.clone(), web(service));
         Ok(Self {
             listener,
             tls: tls.map(TlsAcceptor::from),
@@ -125,7 +121,7 @@ impl GrpcServer {
     async fn open(
         stream: TcpStream,
         tls: Option<TlsAcceptor>,
-        service: Whole,
+        service: Web,
         in_flight: InFlight,
         stopping: watch::Receiver<bool>,
     ) {
@@ -151,7 +147,7 @@ impl GrpcServer {
     async fn serve(
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: Peer,
-        service: Whole,
+        service: Web,
         in_flight: InFlight,
         mut stopping: watch::Receiver<bool>,
     ) {
@@ -176,8 +172,7 @@ impl GrpcServer {
             .keep_alive_timeout(timeout)
             .max_concurrent_streams(Self::MOST_STREAMS)
             .max_header_list_size(Self::METADATA_LIMIT);
-        let mut connection =
-            pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));
         let asked_to_stop = async { stopping.wait_for(|stopping| *stopping).await.map(drop) };
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,

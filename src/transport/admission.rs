@@ -73,7 +73,8 @@ impl<I: Incoming> Unread<'_, I> {
             None if needed => Err(missing_tenant().into()),
             None => Ok(None),
             Some(value) => {
-                let text = std::str::from_utf8(value).map_err(|_error| Invalid::new(NAME, "is not a hyphenated UUID"))?;
+                let text =
+                    std::str::from_utf8(value).map_err(|_error| Invalid::new(NAME, "is not a hyphenated UUID"))?;
                 Ok(Some(TenantId::parse(NAME, text)?))
             }
         }

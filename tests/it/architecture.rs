@@ -19,14 +19,8 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("proto", &["domain", "transport"]),
     ("grpc", &["domain", "app", "policy", "transport", "proto"]),
     ("http", &["domain", "app", "policy", "transport", "proto", "grpc"]),
-    (
-        "server",
-        &["domain", "config", "policy", "mapping", "decision", "persistence", "authn", "app", "grpc", "http"],
-    ),
-    (
-        "cli",
-        &["domain", "config", "policy", "mapping", "decision", "persistence", "authn", "app", "http", "server"],
-    ),
+    ("server", &["domain", "config", "policy", "mapping", "decision", "persistence", "authn", "app", "grpc", "http"]),
+    ("cli", &["domain", "config", "policy", "mapping", "decision", "persistence", "authn", "app", "http", "server"]),
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {

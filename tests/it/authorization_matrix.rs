@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use gatewood::grpc::methods;
 use gatewood::http::{Route, routes};
 use serde_json::{Value, json};
 
-use crate::support::{Backend, Caller, TestServer};
+use crate::support::{Ask, Backend, Caller, TestServer, Wire};
 
 const GOLDEN: &str = "tests/it/golden/authorization_matrix.txt";
 
@@ -61,10 +62,17 @@ fn body(route: &Route) -> Option<Value> {
         "CreateTenant" | "UpdateTenant" => {
             Some(json!({ "name": format!("{}-{}", route.action.name, uuid::Uuid::now_v7()) }))
         }
+        "AddOidcSettings" | "UpdateOidcSettings" => {
+            // Another one each time: an update that changes nothing is an error.
+            let number = uuid::Uuid::now_v7().as_u128() % 86_400;
+            let access = format!("{number}.5s");
+            Some(json!({ "accessTokenLifetime": access, "idTokenLifetime": "1s",
+                "refreshTokenIdleExpiration": "1s", "refreshTokenExpiration": "1s" }))
+        }
         "CreateApiKey" => Some(json!({ "name": "made", "roles": ["viewer"] })),
-        "ReadHealth" | "ReadReadiness" | "ReadOpenApi" | "WhoAmI" | "ReadOidcConfig" | "DeleteOidcConfig"
-        | "ListTenants" | "ReadTenant" | "DeleteTenant" | "ListApiKeys" | "ReadApiKey" | "RevokeApiKey"
-        | "RotateApiKey" | "SuspendApiKey" | "ResumeApiKey" => None,
+        "ReadHealth" | "ReadReadiness" | "ReadOpenApi" | "WhoAmI" | "ReadOidcSettings" | "ReadOidcConfig"
+        | "DeleteOidcConfig" | "ListTenants" | "ReadTenant" | "DeleteTenant" | "ListApiKeys" | "ReadApiKey"
+        | "RevokeApiKey" | "RotateApiKey" | "SuspendApiKey" | "ResumeApiKey" => None,
         other => panic!("add {other} to the authorization matrix"),
     }
 }
@@ -77,7 +85,11 @@ async fn cell(world: &World, route: &Route) -> String {
         None => request,
     };
     let answer = request.send().await;
-    if answer.status < 300 { answer.status.to_string() } else { format!("{} {}", answer.status, answer.code()) }
+    if answer.status < 300 {
+        return answer.status.to_string();
+    }
+    let code = if route.path.starts_with("/admin/v1") { answer.text_at("details/0/id") } else { answer.code() };
+    format!("{} {code}", answer.status)
 }
 
 async fn matrix(backend: Backend) -> String {
@@ -87,6 +99,8 @@ async fn matrix(backend: Backend) -> String {
          # UPDATE_GOLDEN=1 rewrites it. a-: a key of the tenant that the call is about; b-: of another tenant;\n\
          # in-: an instance-level key that is not root.\n\n",
     );
+    let lifetimes = [Some((1, 0)); 4];
+    assert_eq!(app.ask(Wire::Json, &app.root(), Ask::Add(lifetimes)).await.code, 0);
     let mut number = 0;
     for route in routes().iter() {
         writeln!(text, "{} {}  ({})", route.method, route.path, route.action.name).unwrap();
@@ -96,7 +110,24 @@ async fn matrix(backend: Backend) -> String {
             writeln!(text, "    {who:<12} {}", cell(&world, route).await).unwrap();
         }
     }
-    text
+    for method in methods().iter() {
+        writeln!(text, "gRPC {}  ({})", method.name, method.action.name).unwrap();
+        for who in CALLERS {
+            number += 1;
+            let world = world(&app, who, number).await;
+            let seconds = Some((number.try_into().unwrap(), 1));
+            let ask = match method.action.name {
+                "ReadOidcSettings" => Ask::Get,
+                "AddOidcSettings" => Ask::Add([seconds; 4]),
+                "UpdateOidcSettings" => Ask::Update([seconds; 4]),
+                other => panic!("add {other} to the authorization matrix"),
+            };
+            let said = app.ask(Wire::Grpc, &world.caller, ask).await;
+            writeln!(text, "    {who:<12} {} {}", said.code, said.id.unwrap_or_default()).unwrap();
+        }
+    }
+    // No line ends in a space.
+    text.replace(" \n", "\n")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

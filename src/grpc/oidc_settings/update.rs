@@ -15,7 +15,9 @@ impl FromMessage for UpdateOidcSettings {
     }
 }
 
-pub(in crate::grpc) async fn update(call: Permitted<UpdateOidcSettings>) -> Result<UpdateOidcSettingsResponse, Problem> {
+pub(in crate::grpc) async fn update(
+    call: Permitted<UpdateOidcSettings>,
+) -> Result<UpdateOidcSettingsResponse, Problem> {
     let settings = call.app.update_oidc_settings(call.permit).await?;
     Ok(oidc_settings::updated(&settings, call.app.guard.instance()))
 }

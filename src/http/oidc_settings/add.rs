@@ -1,20 +1,19 @@
 //! `POST /admin/v1/settings/oidc`
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 
-use super::schema::{OidcSettingsChange, OidcSettingsInput};
+use super::body::{OidcSettingsChange, OidcSettingsInput, lifetimes};
 use crate::app::oidc_settings::AddOidcSettings;
 use crate::http::body::Body;
-use crate::http::{Decode, Parts, Permitted, Problem};
-use crate::proto::oidc_settings;
-use crate::proto::zitadel::admin::v1::AddOidcSettingsRequest;
+use crate::http::{Decode, Parts, Permitted, Problem, reply};
 
 impl Decode for AddOidcSettings {
-    const BODY: Body = Body::Message;
+    const BODY: Body = Body::AnyType;
     const NEGOTIATED: bool = false;
 
     fn decode(parts: &Parts<'_>) -> Result<Self, Problem> {
-        Ok(Self(super::lifetimes::<AddOidcSettingsRequest>(parts)?))
+        Ok(Self(lifetimes(parts)?))
     }
 }
 
@@ -24,5 +23,5 @@ impl Decode for AddOidcSettings {
     responses((status = 200, description = "When they were made", body = OidcSettingsChange)))]
 pub(in crate::http) async fn post(call: Permitted<AddOidcSettings>) -> Result<HttpResponse, Problem> {
     let settings = call.app.add_oidc_settings(call.permit).await?;
-    super::answer(&oidc_settings::added(&settings, call.app.guard.instance()))
+    Ok(reply::json(StatusCode::OK, &OidcSettingsChange::new(&settings, call.app.guard.instance())))
 }

@@ -1,11 +1,11 @@
 //! `GET /admin/v1/settings/oidc`
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 
-use super::schema::OidcSettingsAnswer;
+use super::body::OidcSettingsAnswer;
 use crate::app::oidc_settings::ReadOidcSettings;
-use crate::http::{Decode, Parts, Permitted, Problem};
-use crate::proto::oidc_settings;
+use crate::http::{Decode, Parts, Permitted, Problem, reply};
 
 impl Decode for ReadOidcSettings {
     const NEGOTIATED: bool = false;
@@ -20,5 +20,5 @@ impl Decode for ReadOidcSettings {
     responses((status = 200, description = "The settings", body = OidcSettingsAnswer)))]
 pub(in crate::http) async fn get(call: Permitted<ReadOidcSettings>) -> Result<HttpResponse, Problem> {
     let settings = call.app.read_oidc_settings(call.permit).await?;
-    super::answer(&oidc_settings::read(&settings, call.app.guard.instance()))
+    Ok(reply::json(StatusCode::OK, &OidcSettingsAnswer::new(&settings, call.app.guard.instance())))
 }

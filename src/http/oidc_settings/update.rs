@@ -1,20 +1,19 @@
 //! `PUT /admin/v1/settings/oidc`
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 
-use super::schema::{OidcSettingsChange, OidcSettingsInput};
+use super::body::{OidcSettingsChange, OidcSettingsInput, lifetimes};
 use crate::app::oidc_settings::UpdateOidcSettings;
 use crate::http::body::Body;
-use crate::http::{Decode, Parts, Permitted, Problem};
-use crate::proto::oidc_settings;
-use crate::proto::zitadel::admin::v1::UpdateOidcSettingsRequest;
+use crate::http::{Decode, Parts, Permitted, Problem, reply};
 
 impl Decode for UpdateOidcSettings {
-    const BODY: Body = Body::Message;
+    const BODY: Body = Body::AnyType;
     const NEGOTIATED: bool = false;
 
     fn decode(parts: &Parts<'_>) -> Result<Self, Problem> {
-        Ok(Self(super::lifetimes::<UpdateOidcSettingsRequest>(parts)?))
+        Ok(Self(lifetimes(parts)?))
     }
 }
 
@@ -24,5 +23,5 @@ impl Decode for UpdateOidcSettings {
     responses((status = 200, description = "When they were changed", body = OidcSettingsChange)))]
 pub(in crate::http) async fn put(call: Permitted<UpdateOidcSettings>) -> Result<HttpResponse, Problem> {
     let settings = call.app.update_oidc_settings(call.permit).await?;
-    super::answer(&oidc_settings::updated(&settings, call.app.guard.instance()))
+    Ok(reply::json(StatusCode::OK, &OidcSettingsChange::new(&settings, call.app.guard.instance())))
 }

@@ -27,6 +27,11 @@ impl Caller {
         self.with("x-tenant-id", tenant.as_ref())
     }
 
+    /// The headers that it sends with everything.
+    pub(crate) const fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
     pub(crate) fn get(&self, path: &str) -> Request {
         self.request(Method::GET, path)
     }

@@ -6,6 +6,7 @@ mod database;
 mod program;
 mod relay;
 mod server;
+mod wire;
 
 pub(crate) use answer::Answer;
 pub(crate) use caller::{Caller, Request};
@@ -13,6 +14,7 @@ pub(crate) use database::{Backend, Raw, TestDatabase, admin_url};
 pub(crate) use program::{Ended, Running, gatewood, run, without_configuration};
 pub(crate) use relay::Relay;
 pub(crate) use server::{ENCRYPTION_KEY, TestServer, Tweaks};
+pub(crate) use wire::{Ask, Said, Sent, Wire, framed, of_headers};
 
 /// Writes a test that runs on both databases. The name is a sentence; the body gets a fresh server.
 macro_rules! on_both {

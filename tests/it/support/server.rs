@@ -85,7 +85,17 @@ impl TestServer {
             let _ = asked.await;
         }));
         let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
-        Ok(Self { database, backend, base, grpc_base, root_key, flags, client, stop: Some(stop), stopped: Some(stopped) })
+        Ok(Self {
+            database,
+            backend,
+            base,
+            grpc_base,
+            root_key,
+            flags,
+            client,
+            stop: Some(stop),
+            stopped: Some(stopped),
+        })
     }
 
     /// A second server on the same database: another replica.
