@@ -40,8 +40,7 @@ async fn main() -> Result<(), Failure> {
     let (connections, seconds): (usize, u64) = (next("connections")?.parse()?, next("seconds")?.parse()?);
     let began = Instant::now();
     let until = began + Duration::from_secs(seconds);
-    let loads: Vec<_> =
-        (0..connections).map(|_| tokio::spawn(load(address.clone(), key.clone(), until))).collect();
+    let loads: Vec<_> = (0..connections).map(|_| tokio::spawn(load(address.clone(), key.clone(), until))).collect();
     let (mut all, mut failed) = (Vec::new(), 0);
     for load in loads {
         let (took, errors) = load.await??;

@@ -16,14 +16,14 @@ type Failure = Box<dyn std::error::Error>;
 
 #[actix_web::main]
 #[expect(clippy::print_stdout, reason = "the script reads it")]
-#[expect(clippy::disallowed_methods, reason = "a token of now needs the clock of now")]
 async fn main() -> Result<(), Failure> {
     let address = env::args().nth(1).ok_or("the address is missing")?;
     let issuer = format!("http://{address}");
     let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     let (x, y) = pair.public_key_raw().get(1..).and_then(|raw| raw.split_at_checked(32)).ok_or("no point")?;
     let base64url = |bytes| BASE64_URL_SAFE_NO_PAD.encode(bytes);
-    let keys = json!({ "keys": [{ "kty": "EC", "crv": "P-256", "kid": "bench", "x": base64url(x), "y": base64url(y) }] });
+    let keys =
+        json!({ "keys": [{ "kty": "EC", "crv": "P-256", "kid": "bench", "x": base64url(x), "y": base64url(y) }] });
     let discovery = json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/keys") });
 
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
@@ -41,6 +41,6 @@ async fn main() -> Result<(), Failure> {
     Ok(HttpServer::new(serve).workers(1).bind(address)?.run().await?)
 }
 
-async fn ready(document: serde_json::Value) -> web::Json<serde_json::Value> {
-    web::Json(document)
+fn ready(document: serde_json::Value) -> std::future::Ready<web::Json<serde_json::Value>> {
+    std::future::ready(web::Json(document))
 }

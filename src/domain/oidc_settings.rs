@@ -10,8 +10,8 @@ use super::{Invalid, Timestamp};
 pub struct Lifetime(Duration);
 
 impl Lifetime {
-    /// What a protobuf `Duration` holds at most: 10,000 years, in seconds.
-    const LONGEST: Duration = Duration::from_secs(315_576_000_000);
+    /// What a protobuf `Duration` holds at most: 315,576,000,000 s, which is 10,000 years.
+    const LONGEST: Duration = Duration::from_hours(87_660_000);
 
     /// Reads the two parts of a protobuf `Duration`: seconds and nanoseconds of the same sign.
     ///

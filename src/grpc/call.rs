@@ -130,10 +130,12 @@ async fn permit<C: FromMessage>(
 
 /// The only message of a call.
 async fn one_of<M>(messages: &mut Streaming<M>, limit: usize) -> Result<M, Problem> {
-    let refused = |status: Status| match status.code() {
+    let refused = |status: Status| {
         // What tonic says of a message that announces more than the limit.
-        Code::OutOfRange | Code::ResourceExhausted => Problem::payload_too_large(limit),
-        _ => Invalid::new("message", "is cut off, or is not a message of this method").into(),
+        if matches!(status.code(), Code::OutOfRange | Code::ResourceExhausted) {
+            return Problem::payload_too_large(limit);
+        }
+        Invalid::new("message", "is cut off, or is not a message of this method").into()
     };
     let first = messages.message().await.map_err(refused)?;
     let message = first.ok_or_else(|| Invalid::new("message", "is missing"))?;

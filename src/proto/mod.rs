@@ -3,13 +3,7 @@
 pub mod oidc_settings;
 pub mod status;
 
-#[expect(
-    clippy::all,
-    clippy::pedantic,
-    missing_docs,
-    clippy::allow_attributes_without_reason,
-    reason = "generated from proto/, which has the documentation"
-)]
+#[expect(clippy::pedantic, missing_docs, reason = "generated from proto/, which has the documentation")]
 mod messages {
     include!(concat!(env!("OUT_DIR"), "/messages.rs"));
 }

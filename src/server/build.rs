@@ -163,7 +163,7 @@ impl Server {
         // The last step: a key that was made by a start that failed would be shown to nobody.
         let first_key = root_key::ensure(config, &keys, &drawn, now).await?;
         let drain_timeout = config.server.drain_timeout;
-        let place = plane.place;
+
         Ok(Self {
             http,
             grpc,
@@ -173,7 +173,7 @@ impl Server {
             address,
             grpc_address,
             revision,
-            place,
+            place: plane.place,
             first_key,
         })
     }

@@ -73,7 +73,7 @@ impl Line<'_> {
     }
 
     fn is_our_fault(&self) -> bool {
-        /// UNKNOWN, INTERNAL, UNAVAILABLE and DATA_LOSS.
+        /// `UNKNOWN`, `INTERNAL`, `UNAVAILABLE` and `DATA_LOSS`.
         const FAULTS: [i32; 4] = [2, 13, 14, 15];
         match self.answered {
             Answered::Http(status) => status >= 500 && status != 501,

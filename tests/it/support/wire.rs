@@ -257,13 +257,14 @@ fn of_message(ask: Ask, message: &[u8], announced: Vec<String>) -> Said {
     Said { sequence: Some(details.sequence), lifetimes, announced, ..Said::success() }
 }
 
+fn detail<M: Message + Name + Default>(details: &[Any]) -> Option<M> {
+    let url = format!("type.googleapis.com/{}", M::full_name());
+    details.iter().find(|any| any.type_url == url).map(|any| M::decode(any.value.as_slice()).unwrap())
+}
+
 pub(crate) fn of_status(code: i32, message: &str, details: &[u8]) -> Said {
     let status = Status::decode(details).unwrap();
     assert_eq!((status.code, status.message.as_str()), (code, message));
-    fn detail<M: Message + Name + Default>(details: &[Any]) -> Option<M> {
-        let url = format!("type.googleapis.com/{}", M::full_name());
-        details.iter().find(|any| any.type_url == url).map(|any| M::decode(any.value.as_slice()).unwrap())
-    }
     let error = detail::<ErrorDetail>(&status.details).unwrap();
     assert_eq!(error.message, message);
     let told = detail::<PolicyNotices>(&status.details);
