@@ -45,6 +45,7 @@ const fn secret(key: Key) -> Key {
 
 const ADDRESS: &str = "an address and a port, like 127.0.0.1:8080 or [::1]:8080";
 const ENCRYPTION_KEY: &str = "the standard base64 of 32 bytes, or id:base64[,id:base64...] with the primary key first";
+const ORIGINS: &str = "a list of origins, like https://console.example.com, http://localhost:5173";
 const DURATION: &str = "a duration, like 500ms, 10s or 2m";
 
 /// Every key, in the order in which they are documented.
@@ -124,6 +125,12 @@ pub const KEYS: &[Key] = &[
         Some(""),
         "a list of networks, like 10.0.0.0/8, 192.0.2.7/32",
         "Whose `X-Forwarded-For` counts: `request.ip` is then the right-most hop that is none of them, or `0.0.0.0` where that hop cannot be read.",
+    ),
+    key(
+        "server.cors_origins",
+        Some(""),
+        ORIGINS,
+        "Which web pages may call the service from a browser, by their origins. Empty: none, and no answer has a CORS header.",
     ),
     key("log.format", Some("auto"), "auto, human or json", "`auto`: for people on a terminal, JSON otherwise."),
     key(

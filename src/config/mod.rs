@@ -18,7 +18,7 @@ use secrecy::SecretString;
 pub use layers::{Layers, Origin};
 pub use show::{document, show};
 
-use crate::domain::DatabaseUrl;
+use crate::domain::{DatabaseUrl, WebOrigin};
 
 /// A configuration in which every value is valid.
 #[derive(Debug, Clone)]
@@ -77,6 +77,8 @@ pub struct ServerConfig {
     pub drain_timeout: Duration,
     /// Whose `X-Forwarded-For` counts.
     pub trusted_proxies: Vec<IpNet>,
+    /// Which web pages may call from a browser.
+    pub cors_origins: Vec<WebOrigin>,
 }
 
 /// `[log]`

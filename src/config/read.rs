@@ -15,7 +15,7 @@ use super::{
     Config, ConfigError, ControlPolicyChoice, DatabaseConfig, Layers, LogConfig, LogFormat, Origin, ServerConfig,
 };
 use crate::domain::invalid::quoted;
-use crate::domain::{DatabaseUrl, KeyMaterial};
+use crate::domain::{DatabaseUrl, KeyMaterial, WebOrigin};
 
 impl Config {
     /// Reads and checks every value.
@@ -50,6 +50,7 @@ impl Config {
                 body_timeout: reader.duration("server.body_timeout")?,
                 drain_timeout: reader.duration("server.drain_timeout")?,
                 trusted_proxies: reader.value("server.trusted_proxies", networks)?,
+                cors_origins: reader.origins("server.cors_origins")?,
             },
             log: LogConfig {
                 format: reader.value("log.format", |text| match text {
@@ -86,6 +87,17 @@ impl Reader<'_> {
 
     fn duration(&self, name: &str) -> Result<Duration, ConfigError> {
         self.value(name, |text| humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero()))
+    }
+
+    /// A list of which each item is refused in words of its own.
+    fn origins(&self, name: &str) -> Result<Vec<WebOrigin>, ConfigError> {
+        let Some((text, origin)) = self.0.0.get(name) else { return Ok(Vec::new()) };
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        let read = items.map(|item| WebOrigin::parse(name, item));
+        read.collect::<Result<_, _>>().map_err(|invalid| {
+            let accepts = Key::find(name).map_or("another value", |key| key.accepts);
+            ConfigError(format!("`{name}` (from {origin}) {}; accepted is {accepts}", invalid.reason))
+        })
     }
 
     /// A secret that is said itself or stands in a file, but not both.

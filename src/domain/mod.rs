@@ -19,6 +19,7 @@ pub mod precondition;
 pub mod revision;
 pub mod role;
 pub mod tenant;
+pub mod web_origin;
 
 pub use api_key::{ApiKey, KeyDigest, KeyMaterial, KeyScope, StoredCredential};
 pub use call::{Call, RequestFacts};
@@ -36,3 +37,4 @@ pub use precondition::{Precondition, Versions};
 pub use revision::ETag;
 pub use role::{Role, Roles};
 pub use tenant::Tenant;
+pub use web_origin::WebOrigin;

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use actix_web::dev::{Server as HttpServerTask, Service};
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::{App as HttpApp, HttpServer, web};
 
 use super::FirstKey;
 use super::control_plane::ControlPlane;
+use super::cors::Cors;
 use super::encryption::key_ring;
 use super::grpc::GrpcServer;
 use super::in_flight::InFlight;
@@ -225,18 +226,29 @@ fn bind(
     let grpc_web = grpc::web(service);
     let state = web::Data::new(HttpState { app, settings, grpc_web });
     let in_flight = in_flight.clone();
+    let cors = Cors::new(&config.server.cors_origins);
     let factory = move || {
         let configure = http::configure(state.clone(), &routes);
-        let in_flight = in_flight.clone();
-        HttpApp::new().configure(configure).wrap(from_fn(http::observe)).wrap_fn(move |request, service| {
-            let held = in_flight.enter();
-            let answer = service.call(request);
-            async move {
-                let answer = answer.await;
-                drop(held);
-                answer
-            }
-        })
+        let (in_flight, preflights, marks) = (in_flight.clone(), cors.clone(), cors.clone());
+        // From the inside to the outside: a preflight is observed like any request, and the marks are
+        // on every answer, also on one that `observe` makes of a panic.
+        HttpApp::new()
+            .configure(configure)
+            .wrap(Condition::new(
+                cors.is_on(),
+                from_fn(move |request, next| preflights.clone().answer_preflight(request, next)),
+            ))
+            .wrap(from_fn(http::observe))
+            .wrap(Condition::new(cors.is_on(), from_fn(move |request, next| marks.clone().mark(request, next))))
+            .wrap_fn(move |request, service| {
+                let held = in_flight.enter();
+                let answer = service.call(request);
+                async move {
+                    let answer = answer.await;
+                    drop(held);
+                    answer
+                }
+            })
     };
     // It counts in whole seconds; the bound itself is kept by whoever runs the server.
     let drain = config.server.drain_timeout.as_secs() + 1;

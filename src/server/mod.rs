@@ -2,6 +2,7 @@
 
 mod build;
 mod control_plane;
+mod cors;
 mod encryption;
 mod grpc;
 mod in_flight;

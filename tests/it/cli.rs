@@ -89,8 +89,11 @@ fn an_unknown_key_is_refused_with_those_that_there_are() {
 fn a_bad_value_is_refused_with_its_key_and_what_is_accepted() {
     for key in KEYS {
         for value in ["", "no\u{7f}good"] {
-            // No proxy is trusted by default, and whether keys open what is sealed is seen at start.
-            if matches!((key.name, value.is_empty()), ("server.trusted_proxies", true) | ("encryption_key", false)) {
+            // No proxy is trusted and no page let in by default, and whether keys open what is sealed is seen at start.
+            if matches!(
+                (key.name, value.is_empty()),
+                ("server.trusted_proxies" | "server.cors_origins", true) | ("encryption_key", false)
+            ) {
                 continue;
             }
             let complaint = config_with(&[(&key.variable(), value)]).refused();
@@ -642,6 +645,7 @@ const COVERAGE: &[(&str, &str)] = &[
     ("server.body_timeout", "body_timeout_says_when_a_slow_body_is_given_up"),
     ("server.drain_timeout", "drain_timeout_bounds_the_end"),
     ("server.trusted_proxies", "forwarded_addresses_count_from_trusted_proxies_only"),
+    ("server.cors_origins", "a_page_reads_successes_and_errors_alike"),
     ("log.format", "log_lines_look_and_are_as_configured"),
     ("log.level", "log_lines_look_and_are_as_configured"),
 ];
@@ -651,7 +655,7 @@ fn every_key_of_the_configuration_has_a_test_that_sees_its_effect() {
     let covered: Vec<&str> = COVERAGE.iter().map(|(key, _)| *key).collect();
     let known: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
     assert_eq!(covered, known, "add a test that sees the key's effect, and name it in COVERAGE");
-    let source = include_str!("cli.rs");
+    let source = [include_str!("cli.rs"), include_str!("cors.rs")].concat();
     for (key, test) in COVERAGE {
         assert!(source.contains(&format!("fn {test}(")), "the test {test} of `{key}` is not there");
     }

@@ -16,6 +16,7 @@ mod architecture;
 mod authorization_matrix;
 mod bad_input;
 mod cli;
+mod cors;
 mod documentation;
 mod faults;
 mod grpc;
