@@ -43,6 +43,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// `[server]`
     pub server: ServerConfig,
+    /// `[tls]`; `None`: both ports speak clear text.
+    pub tls: Option<TlsConfig>,
     /// `[log]`
     pub log: LogConfig,
 }
@@ -79,6 +81,17 @@ pub struct ServerConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// Which web pages may call from a browser.
     pub cors_origins: Vec<WebOrigin>,
+}
+
+/// `[tls]`: files in PEM. They are there; whether they fit is found out when they are loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// The server's certificate, then its intermediates.
+    pub cert: PathBuf,
+    /// The certificate's private key.
+    pub key: PathBuf,
+    /// Whose certificates clients must have; `None`: clients need none.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// `[log]`

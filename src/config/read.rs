@@ -13,6 +13,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use super::keys::Key;
 use super::{
     Config, ConfigError, ControlPolicyChoice, DatabaseConfig, Layers, LogConfig, LogFormat, Origin, ServerConfig,
+    TlsConfig,
 };
 use crate::domain::invalid::quoted;
 use crate::domain::{DatabaseUrl, KeyMaterial, WebOrigin};
@@ -52,6 +53,7 @@ impl Config {
                 trusted_proxies: reader.value("server.trusted_proxies", networks)?,
                 cors_origins: reader.origins("server.cors_origins")?,
             },
+            tls: reader.tls()?,
             log: LogConfig {
                 format: reader.value("log.format", |text| match text {
                     "auto" => Some(LogFormat::Auto),
@@ -100,6 +102,22 @@ impl Reader<'_> {
         })
     }
 
+    /// The files of TLS: certificate and key together or not at all, and authorities only with them.
+    fn tls(&self) -> Result<Option<TlsConfig>, ConfigError> {
+        let file = |name| self.optional(name, |text| existing(text, Path::is_file));
+        let alone = |there: &str, missing: &str| {
+            let origin = self.0.0.get(there).map_or(&Origin::Default, |(_, origin)| origin);
+            ConfigError(format!("`{there}` (from {origin}) is set and `{missing}` is not; set both, or neither"))
+        };
+        match (file("tls.cert")?, file("tls.key")?, file("tls.client_ca")?) {
+            (Some(cert), Some(key), client_ca) => Ok(Some(TlsConfig { cert, key, client_ca })),
+            (Some(_), None, _) => Err(alone("tls.cert", "tls.key")),
+            (None, Some(_), _) => Err(alone("tls.key", "tls.cert")),
+            (None, None, Some(_)) => Err(alone("tls.client_ca", "tls.cert")),
+            (None, None, None) => Ok(None),
+        }
+    }
+
     /// A secret that is said itself or stands in a file, but not both.
     fn secret(&self, name: &str, file: &str, accepted: fn(&str) -> bool) -> Result<Option<SecretString>, ConfigError> {
         match (self.0.0.get(name), self.0.0.get(file)) {
@@ -132,8 +150,8 @@ impl Reader<'_> {
 fn refused(name: &str, text: &str, origin: &Origin) -> ConfigError {
     let key = Key::find(name);
     let accepts = key.map_or("another value", |key| key.accepts);
-    // A database URL may have a password in it.
-    let hidden = name == "database_url" || key.is_none_or(|key| key.secret);
+    // A database URL may have a password in it, and a private key may stand where its file's path belongs.
+    let hidden = name == "database_url" || is_pem(text) || key.is_none_or(|key| key.secret);
     let value = if hidden { "not accepted".to_owned() } else { quoted(text) };
     ConfigError(format!("`{name}` (from {origin}) is {value}; accepted is {accepts}"))
 }
@@ -142,6 +160,11 @@ fn refused(name: &str, text: &str, origin: &Origin) -> ConfigError {
 fn quoted_path(path: &str) -> String {
     let is_secret = path.trim_end().ends_with('=') || path.contains("gwk_");
     if is_secret { "something that looks like the secret itself".to_owned() } else { quoted(path) }
+}
+
+/// Whether a text is what a PEM file holds, and not the path of one.
+pub(super) fn is_pem(text: &str) -> bool {
+    text.contains("-----BEGIN")
 }
 
 fn existing(text: &str, exists: fn(&Path) -> bool) -> Option<PathBuf> {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::keys::KEYS;
+use super::read::is_pem;
 use super::{Layers, Origin};
 use crate::domain::DatabaseUrl;
 
@@ -21,7 +22,9 @@ pub fn show(layers: &Layers) -> String {
         }
         let line = match layers.0.get(key.name) {
             None => format!("# {name} is not set"),
-            Some((_, origin)) if key.secret => format!("# {name} is set, from {origin}, and not shown"),
+            Some((value, origin)) if key.secret || is_pem(value) => {
+                format!("# {name} is set, from {origin}, and not shown")
+            }
             Some((value, origin)) => {
                 let shown = if key.name == "database_url" { without_password(value) } else { value.clone() };
                 let source = if *origin == Origin::Default { "default".to_owned() } else { format!("from {origin}") };

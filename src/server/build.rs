@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::{Server as HttpServerTask, Service};
 use actix_web::middleware::{Condition, from_fn};
@@ -15,6 +16,7 @@ use super::encryption::key_ring;
 use super::grpc::GrpcServer;
 use super::in_flight::InFlight;
 use super::root_key;
+use super::tls::Tls;
 use crate::app::{App, Guard, Repositories};
 use crate::authn::{Authenticator, Timing};
 use crate::config::Config;
@@ -102,8 +104,9 @@ pub struct Server {
     pub(super) http: HttpServerTask,
     pub(super) grpc: GrpcServer,
     pub(super) authenticator: Arc<Authenticator>,
+    pub(super) tls: Option<Tls>,
     pub(super) in_flight: InFlight,
-    pub(super) drain_timeout: std::time::Duration,
+    pub(super) drain_timeout: Duration,
     address: SocketAddr,
     grpc_address: SocketAddr,
     revision: String,
@@ -127,6 +130,7 @@ impl Server {
     async fn assemble(config: &Config, ambient: Ambient) -> Result<Self, StartError> {
         let Ambient { clock, entropy, timing, routes, methods } = ambient;
         let plane = ControlPlane::load(config, &routes)?;
+        let tls = config.tls.as_ref().map(|files| Tls::load(files, clock.clone())).transpose()?;
         Database::migrate(&config.database_url)?;
         let pool = PoolSettings { connections: config.database.connections, wait: config.database.wait };
         let database = Database::connect(&config.database_url, pool)?;
@@ -158,17 +162,17 @@ impl Server {
             trusted_proxies: config.server.trusted_proxies.clone(),
         };
         let service = GrpcService::new(Arc::clone(&app), settings, methods).await.map_err(StartError::new)?;
-        let (http, address) = bind(config, app, routes, &service, &in_flight)?;
-        let grpc = GrpcServer::bind(config.grpc_listen, &service, None, &in_flight)?;
+        let (http, address) = bind(config, app, routes, &service, &in_flight, tls.as_ref())?;
+        let grpc = GrpcServer::bind(config.grpc_listen, &service, tls.as_ref().map(Tls::server_config), &in_flight)?;
         let grpc_address = grpc.address()?;
         // The last step: a key that was made by a start that failed would be shown to nobody.
         let first_key = root_key::ensure(config, &keys, &drawn, now).await?;
         let drain_timeout = config.server.drain_timeout;
-
         Ok(Self {
             http,
             grpc,
             authenticator,
+            tls,
             in_flight,
             drain_timeout,
             address,
@@ -191,18 +195,25 @@ impl Server {
         self.grpc_address
     }
 
+    /// How HTTP is reached: `https` where it speaks TLS, else `http`.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
     /// The one line that says what a person wants to know after a start.
     pub fn announce(&self) {
-        let address = self.address;
+        let (scheme, address) = (self.scheme(), self.address);
         tracing::info!(
-            listen = %format_args!("http://{address}"),
-            grpc_listen = %self.grpc_address,
+            listen = %format_args!("{scheme}://{address}"),
+            grpc_listen = %format_args!("{scheme}://{}", self.grpc_address),
             policy.revision = self.revision,
             policies = self.place,
-            first_request = %format_args!("curl -H \"X-API-Key: $KEY\" http://{address}/v1/whoami"),
+            first_request = %format_args!("curl -H \"X-API-Key: $KEY\" {scheme}://{address}/v1/whoami"),
             "listening"
         );
-        if !address.ip().is_loopback() {
+        let open = [address, self.grpc_address].into_iter().filter(|address| !address.ip().is_loopback());
+        for address in open.filter(|_| self.tls.is_none()) {
             tracing::warn!(
                 listen = %address,
                 "listening on other than a loopback address without TLS: API keys and client secrets cross the network in clear text"
@@ -217,6 +228,7 @@ fn bind(
     routes: Routes,
     service: &GrpcService,
     in_flight: &InFlight,
+    tls: Option<&Tls>,
 ) -> Result<(HttpServerTask, SocketAddr), StartError> {
     let settings = HttpSettings {
         body_limit: Server::BODY_LIMIT,
@@ -255,9 +267,14 @@ fn bind(
     let server = HttpServer::new(factory)
         .workers(config.server.workers)
         .shutdown_timeout(drain)
-        .disable_signals()
-        .bind_auto_h2c(config.listen)
-        .map_err(|error| StartError::new(format!("cannot listen on {}: {error}", config.listen)))?;
+        .tls_handshake_timeout(Tls::HANDSHAKE_TIMEOUT)
+        .max_connection_rate(Tls::MOST_HANDSHAKES)
+        .disable_signals();
+    let bound = match tls {
+        None => server.bind_auto_h2c(config.listen),
+        Some(tls) => server.bind_rustls_0_23(config.listen, tls.for_actix()),
+    };
+    let server = bound.map_err(|error| StartError::new(format!("cannot listen on {}: {error}", config.listen)))?;
     let address = server.addrs().first().copied().ok_or_else(|| StartError::new("no address was bound"))?;
     Ok((server.run(), address))
 }

@@ -9,6 +9,7 @@ mod in_flight;
 mod private_file;
 mod root_key;
 mod run;
+mod tls;
 
 pub use build::{Ambient, Server, StartError};
 pub use encryption::key_ring;

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use super::tls::Tls;
 use super::{Server, StartError};
 
 impl Server {
@@ -11,7 +12,7 @@ impl Server {
     /// # Errors
     /// When a part ended that should have gone on.
     pub async fn run_until_stopped(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
-        let Self { http, grpc, authenticator, in_flight, drain_timeout, .. } = self;
+        let Self { http, grpc, authenticator, tls, in_flight, drain_timeout, .. } = self;
         let (handle, grpc_stopper) = (http.handle(), grpc.stopper());
         let (mut http, mut grpc) = (std::pin::pin!(http), std::pin::pin!(grpc.run()));
         let ended = tokio::select! {
@@ -21,6 +22,7 @@ impl Server {
                 Err(error) => StartError::new(format!("the HTTP server failed: {error}")),
             }),
             () = &mut grpc => Some(StartError::new("the gRPC server ended by itself")),
+            () = watch(tls) => Some(StartError::new("the watch over the TLS files ended by itself")),
             () = authenticator.watch() => Some(StartError::new("the authenticator's watch ended by itself")),
         };
         if ended.is_none() {
@@ -36,5 +38,13 @@ impl Server {
         }
         authenticator.write_used().await;
         ended.map_or(Ok(()), Err)
+    }
+}
+
+/// Follows the files of TLS, where there is any.
+async fn watch(tls: Option<Tls>) {
+    match tls {
+        Some(tls) => tls.watch().await,
+        None => std::future::pending().await,
     }
 }

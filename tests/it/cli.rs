@@ -646,6 +646,9 @@ const COVERAGE: &[(&str, &str)] = &[
     ("server.drain_timeout", "drain_timeout_bounds_the_end"),
     ("server.trusted_proxies", "forwarded_addresses_count_from_trusted_proxies_only"),
     ("server.cors_origins", "a_page_reads_successes_and_errors_alike"),
+    ("tls.cert", "https_works_over_both_versions_of_http_and_of_tls"),
+    ("tls.key", "https_works_over_both_versions_of_http_and_of_tls"),
+    ("tls.client_ca", "with_a_client_authority_only_its_clients_are_let_in"),
     ("log.format", "log_lines_look_and_are_as_configured"),
     ("log.level", "log_lines_look_and_are_as_configured"),
 ];
@@ -655,7 +658,7 @@ fn every_key_of_the_configuration_has_a_test_that_sees_its_effect() {
     let covered: Vec<&str> = COVERAGE.iter().map(|(key, _)| *key).collect();
     let known: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
     assert_eq!(covered, known, "add a test that sees the key's effect, and name it in COVERAGE");
-    let source = [include_str!("cli.rs"), include_str!("cors.rs")].concat();
+    let source = [include_str!("cli.rs"), include_str!("cors.rs"), include_str!("tls.rs")].concat();
     for (key, test) in COVERAGE {
         assert!(source.contains(&format!("fn {test}(")), "the test {test} of `{key}` is not there");
     }

@@ -28,3 +28,4 @@ mod policies;
 mod repositories;
 mod secrets_never_show;
 mod tenants;
+mod tls;

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{Backend, TestDatabase, TestServer, Tweaks};
+use crate::support::{Authority, Backend, TestDatabase, TestServer, Tweaks};
 
 /// A copy of the shipped policies with one file changed.
 struct Policies(TempDir);
@@ -287,4 +287,26 @@ async fn hierarchy_and_attributes_are_what_the_schema_promises() {
     assert_eq!(viewer.get("/v1/whoami").send().await.expect(403).code(), "in_instance");
     let me = app.root().get("/v1/whoami").send().await.expect(200).text_at("id");
     assert_eq!(app.root().get(&format!("/v1/api-keys/{me}")).send().await.expect(403).code(), "own_key");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_can_ask_for_an_encrypted_connection() {
+    let policies = Policies::shipped().with(
+        "tls.cedar",
+        "@id(\"tls-only\")\n@code(\"tls_needed\")\n@notice(\"Use https.\")\n\
+         forbid (principal is Gatewood::ApiKey, action, resource) unless { context.request.tls };",
+    );
+    let clear = policies.start().await;
+    let denied = clear.root().get("/v1/tenants").send().await.expect(403);
+    assert_eq!((denied.code(), denied.notices()), ("tls_needed".to_owned(), vec!["Use https.".to_owned()]));
+    // What a client says of its connection is not what it is.
+    clear.root().with("x-forwarded-proto", "https").get("/v1/tenants").send().await.expect(403);
+
+    let authority = Authority::new();
+    let (cert, key) = authority.server().write(policies.path());
+    let mut tweaks = policies.tweaks();
+    tweaks.flags.extend([("tls.cert", cert.display().to_string()), ("tls.key", key.display().to_string())]);
+    let mut encrypted = TestServer::start_with(Backend::Sqlite, tweaks).await;
+    encrypted.client = authority.reqwest(None).build().unwrap();
+    encrypted.root().get("/v1/tenants").send().await.expect(200);
 }

@@ -1,6 +1,7 @@
 //! A real server for each test, and named callers that talk to it.
 
 mod answer;
+mod authority;
 mod caller;
 mod database;
 mod program;
@@ -9,6 +10,7 @@ mod server;
 mod wire;
 
 pub(crate) use answer::Answer;
+pub(crate) use authority::{Authority, Issued};
 pub(crate) use caller::{Caller, Request};
 pub(crate) use database::{Backend, Raw, TestDatabase, admin_url};
 pub(crate) use program::{Ended, Running, gatewood, run, without_configuration};

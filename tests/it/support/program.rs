@@ -84,8 +84,8 @@ impl Running {
         let began = Instant::now();
         loop {
             let log = running.log();
-            if let Some(address) = address_in(&log) {
-                running.base = format!("http://{address}");
+            if let Some(base) = base_in(&log) {
+                running.base = base;
                 return running;
             }
             let ended = running.child.try_wait().unwrap();
@@ -175,10 +175,12 @@ fn text_of(file: &NamedTempFile) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The address after `listen` in a log line of either format.
-fn address_in(log: &str) -> Option<String> {
+/// The URL after `listen` in a log line of either format.
+fn base_in(log: &str) -> Option<String> {
     let line = log.lines().find(|line| line.contains("listening") && line.contains("listen"))?;
     let after = line.split("\"listen\":\"").nth(1).or_else(|| line.split(" listen=").nth(1))?;
-    let address = after.trim_start_matches("http://").split(['"', ' ']).next()?;
-    address.contains(':').then(|| address.to_owned())
+    let listen = after.split(['"', ' ']).next()?;
+    // The warning about clear text has the address alone.
+    let base = if listen.contains("://") { listen.to_owned() } else { format!("http://{listen}") };
+    listen.contains(':').then_some(base)
 }

@@ -20,7 +20,7 @@ pub(crate) struct TestServer {
     pub(crate) grpc_base: String,
     pub(crate) root_key: String,
     flags: Vec<(&'static str, String)>,
-    client: reqwest::Client,
+    pub(crate) client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     stopped: Option<tokio::task::JoinHandle<Result<(), StartError>>>,
 }
@@ -78,8 +78,8 @@ impl TestServer {
             Ok(server) => server,
             Err(error) => return Err((error, database)),
         };
-        let base = format!("http://{}", server.address());
-        let grpc_base = format!("http://{}", server.grpc_address());
+        let base = format!("{}://{}", server.scheme(), server.address());
+        let grpc_base = format!("{}://{}", server.scheme(), server.grpc_address());
         let (stop, asked) = oneshot::channel();
         let stopped = tokio::spawn(server.run_until_stopped(async {
             let _ = asked.await;
