@@ -237,12 +237,12 @@ impl App {
     /// # Errors
     /// [`AppError::Invalid`] when a tenant's key is to be root, [`AppError::NotFound`] when there is no such tenant.
     pub async fn create_api_key(&self, permit: Permit<CreateApiKey>) -> Result<IssuedKey, AppError> {
-        let created_by = permit.caller().label();
+        let origin = self.origin(&permit);
         let CreateApiKey { scope, name, roles, expires_at } = permit.into_command();
         if scope.tenant().is_some() && roles.contains(Role::Root) {
             return Err(Invalid::new("roles", "`root` is a role of the instance; a tenant's key cannot have it").into());
         }
-        let now = self.clock.now();
+        let now = origin.at();
         let material = KeyMaterial::generate(&self.entropy, now);
         let key = ApiKey {
             id: material.id(),
@@ -250,13 +250,14 @@ impl App {
             name,
             roles,
             created_at: now,
-            created_by,
+            created_by: origin.actor().to_owned(),
             expires_at,
             suspended_at: None,
             last_used_at: None,
             previous_valid_until: None,
         };
-        self.repositories.api_keys.create(NewApiKey { key: key.clone(), digest: material.digest() }).await?;
+        let new = NewApiKey { key: key.clone(), digest: material.digest() };
+        self.repositories.api_keys.create(new, origin).await?;
         Ok(IssuedKey { key, material })
     }
 
@@ -284,11 +285,12 @@ impl App {
     /// # Errors
     /// [`AppError::NotFound`] when there is none of this id in the scope.
     pub async fn rotate_api_key(&self, permit: Permit<RotateApiKey>) -> Result<IssuedKey, AppError> {
+        let origin = self.origin(&permit);
         let RotateApiKey { key: KeyRef { scope, id }, grace } = permit.into_command();
         let material = KeyMaterial::generate_for(id, &self.entropy);
-        let until = self.clock.now() + grace;
+        let until = origin.at() + grace;
         let _forgetting = self.authenticator.forgetting();
-        let key = self.repositories.api_keys.rotate(scope, id, material.digest(), until).await?;
+        let key = self.repositories.api_keys.rotate(scope, id, material.digest(), until, origin).await?;
         Ok(IssuedKey { key, material })
     }
 
@@ -298,9 +300,10 @@ impl App {
     /// [`AppError::NotFound`] when there is none of this id in the scope, [`AppError::Conflict`] when
     /// it became the last root key that works while the policies were asked.
     pub async fn revoke_api_key(&self, permit: Permit<RevokeApiKey>) -> Result<(), AppError> {
+        let origin = self.origin(&permit);
         let KeyRef { scope, id } = permit.into_command().key;
         let _forgetting = self.authenticator.forgetting();
-        self.repositories.api_keys.revoke(scope, id, self.clock.now()).await?;
+        self.repositories.api_keys.revoke(scope, id, origin).await?;
         Ok(())
     }
 
@@ -309,9 +312,10 @@ impl App {
     /// # Errors
     /// As for [`App::revoke_api_key`].
     pub async fn suspend_api_key(&self, permit: Permit<SuspendApiKey>) -> Result<ApiKey, AppError> {
+        let origin = self.origin(&permit);
         let KeyRef { scope, id } = permit.into_command().key;
         let _forgetting = self.authenticator.forgetting();
-        let key = self.repositories.api_keys.set_suspended(scope, id, Some(self.clock.now())).await?;
+        let key = self.repositories.api_keys.suspend(scope, id, origin).await?;
         Ok(key)
     }
 
@@ -320,9 +324,10 @@ impl App {
     /// # Errors
     /// [`AppError::NotFound`] when there is none of this id in the scope.
     pub async fn resume_api_key(&self, permit: Permit<ResumeApiKey>) -> Result<ApiKey, AppError> {
+        let origin = self.origin(&permit);
         let KeyRef { scope, id } = permit.into_command().0;
         let _forgetting = self.authenticator.forgetting();
-        let key = self.repositories.api_keys.set_suspended(scope, id, None).await?;
+        let key = self.repositories.api_keys.resume(scope, id, origin).await?;
         Ok(key)
     }
 }

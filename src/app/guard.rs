@@ -14,6 +14,7 @@ use crate::policy::Snapshot;
 pub struct Permit<C> {
     command: C,
     caller: Caller,
+    request: String,
     decided: Arc<Decided>,
 }
 
@@ -28,6 +29,12 @@ impl<C> Permit<C> {
     #[must_use]
     pub const fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// The id of the request that it is for.
+    #[must_use]
+    pub fn request(&self) -> &str {
+        &self.request
     }
 
     /// The decision.
@@ -90,7 +97,10 @@ impl Guard {
             snapshot: decision.snapshot,
         });
         match denial {
-            None => Ok(Permit { command, caller: call.caller.clone(), decided }),
+            None => {
+                let (caller, request) = (call.caller.clone(), call.request.id.clone());
+                Ok(Permit { command, caller, request, decided })
+            }
             Some(denial) => {
                 let may_see = self.decide(call, &SeePolicyIds).is_ok_and(|decision| decision.allowed);
                 let policies = if may_see { decided.determining.clone() } else { Vec::new() };

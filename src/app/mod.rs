@@ -19,8 +19,8 @@ pub use error::{AppError, Decided, Denied};
 pub use guard::{Guard, Permit};
 
 use crate::authn::Authenticator;
-use crate::domain::{Call, Clock, Entropy};
-use crate::persistence::{ApiKeys, OidcConfigs, StoredOidcSettings, Tenants};
+use crate::domain::{Call, Clock, Entropy, Origin};
+use crate::persistence::{ApiKeys, AuditEvents, OidcConfigs, StoredOidcSettings, Tenants};
 
 /// Everything that the use cases need.
 pub struct App {
@@ -47,6 +47,8 @@ pub struct Repositories {
     pub oidc_settings: StoredOidcSettings,
     /// API keys.
     pub api_keys: ApiKeys,
+    /// What was changed.
+    pub audit_events: AuditEvents,
 }
 
 impl App {
@@ -59,5 +61,13 @@ impl App {
         // stranger must not make the service work, and is denied by its being a stranger.
         let command = if call.caller.is_anonymous() { command } else { command.gather(self, call).await? };
         self.guard.authorize(call, command)
+    }
+
+    /// Where the change comes from that is permitted: the repositories want to know, for history. Its
+    /// time is when the change is made.
+    fn origin<C: Command>(&self, permit: &Permit<C>) -> Origin {
+        let asked = (permit.request().to_owned(), permit.decided().id);
+        let actor = permit.decided().caller.clone();
+        Origin::by_caller(actor, C::ACTION.name, asked, self.clock.now(), &self.entropy)
     }
 }

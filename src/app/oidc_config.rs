@@ -138,8 +138,9 @@ impl App {
     /// [`AppError::NotFound`] when there is no such tenant, [`AppError::PreconditionFailed`] when
     /// what is stored is another version.
     pub async fn upsert_oidc_config(&self, permit: Permit<UpsertOidcConfig>) -> Result<OidcConfig, AppError> {
+        let origin = self.origin(&permit);
         let UpsertOidcConfig { tenant, draft, precondition } = permit.into_command();
-        Ok(self.repositories.oidc_configs.upsert(tenant, draft, precondition, self.clock.now()).await?)
+        Ok(self.repositories.oidc_configs.upsert(tenant, draft, precondition, origin).await?)
     }
 
     /// Deletes a tenant's configuration.
@@ -147,7 +148,8 @@ impl App {
     /// # Errors
     /// [`AppError::NotFound`] when there is none, [`AppError::PreconditionFailed`] when it is another version.
     pub async fn delete_oidc_config(&self, permit: Permit<DeleteOidcConfig>) -> Result<(), AppError> {
+        let origin = self.origin(&permit);
         let DeleteOidcConfig { tenant, precondition } = permit.into_command();
-        Ok(self.repositories.oidc_configs.delete(tenant, precondition).await?)
+        Ok(self.repositories.oidc_configs.delete(tenant, precondition, origin).await?)
     }
 }

@@ -99,9 +99,10 @@ impl App {
     /// # Errors
     /// [`AppError::Conflict`] when there are some already.
     pub async fn add_oidc_settings(&self, permit: Permit<AddOidcSettings>) -> Result<OidcSettings, AppError> {
+        let origin = self.origin(&permit);
         let AddOidcSettings(lifetimes) = permit.into_command();
         let _forgetting = self.authenticator.forgetting();
-        Ok(self.repositories.oidc_settings.add(lifetimes, self.clock.now()).await?)
+        Ok(self.repositories.oidc_settings.add(lifetimes, origin).await?)
     }
 
     /// Changes the settings. From now on tokens are held to them.
@@ -109,8 +110,9 @@ impl App {
     /// # Errors
     /// [`AppError::NotFound`] when there are none, [`AppError::Unchanged`] when they say so already.
     pub async fn update_oidc_settings(&self, permit: Permit<UpdateOidcSettings>) -> Result<OidcSettings, AppError> {
+        let origin = self.origin(&permit);
         let UpdateOidcSettings(lifetimes) = permit.into_command();
         let _forgetting = self.authenticator.forgetting();
-        Ok(self.repositories.oidc_settings.update(lifetimes, self.clock.now()).await?)
+        Ok(self.repositories.oidc_settings.update(lifetimes, origin).await?)
     }
 }

@@ -134,10 +134,11 @@ impl App {
     /// # Errors
     /// [`AppError::Conflict`] when another one has the name.
     pub async fn create_tenant(&self, permit: Permit<CreateTenant>) -> Result<Tenant, AppError> {
-        let now = self.clock.now();
+        let origin = self.origin(&permit);
+        let now = origin.at();
         let id = TenantId::new(self.entropy.uuid_at(now));
         let tenant = Tenant { id, name: permit.into_command().name, created_at: now, updated_at: now };
-        self.repositories.tenants.create(tenant.clone()).await?;
+        self.repositories.tenants.create(tenant.clone(), origin).await?;
         Ok(tenant)
     }
 
@@ -163,8 +164,9 @@ impl App {
     /// # Errors
     /// [`AppError::NotFound`] when there is none of this id, [`AppError::Conflict`] when another one has the name.
     pub async fn update_tenant(&self, permit: Permit<UpdateTenant>) -> Result<Tenant, AppError> {
+        let origin = self.origin(&permit);
         let UpdateTenant { id, name } = permit.into_command();
-        Ok(self.repositories.tenants.rename(id, name, self.clock.now()).await?)
+        Ok(self.repositories.tenants.rename(id, name, origin).await?)
     }
 
     /// Deletes a tenant and all that is its own. Its keys are dead when this returns.
@@ -172,8 +174,9 @@ impl App {
     /// # Errors
     /// [`AppError::NotFound`] when there is none of this id.
     pub async fn delete_tenant(&self, permit: Permit<DeleteTenant>) -> Result<(), AppError> {
+        let origin = self.origin(&permit);
         let _forgetting = self.authenticator.forgetting();
-        self.repositories.tenants.delete(permit.into_command().id).await?;
+        self.repositories.tenants.delete(permit.into_command().id, origin).await?;
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::flags::ConfigFlags;
 use super::{Outcome, block_on, complain, open_database, print};
-use crate::domain::Entropy;
+use crate::domain::{Clock, Entropy, Origin};
 use crate::persistence::{count_rows, reseal};
 use crate::server::key_ring;
 
@@ -26,11 +26,13 @@ pub(super) fn run(command: &SecretsCommand) -> Outcome {
         let database = open_database(&config)?;
         let entropy = Entropy::system();
         let keys = Arc::new(key_ring(&config, &database, &entropy).await.map_err(|error| text(&error))?);
+        let origin = Origin::by_system("system:command-line", "ResealSecrets", Clock::system().now(), &entropy);
         let bar = ProgressBar::new(count_rows(&database).await.map_err(|error| text(&error))?);
         if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} secrets, {eta} to go") {
             bar.set_style(style);
         }
-        let done = reseal(&database, &keys, &entropy, |rows| bar.inc(rows)).await.map_err(|error| text(&error))?;
+        let done =
+            reseal(&database, &keys, &entropy, &origin, |rows| bar.inc(rows)).await.map_err(|error| text(&error))?;
         bar.finish_and_clear();
         print(&format!(
             "sealed {} anew under `{}`, {} were under it already\n",

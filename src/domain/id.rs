@@ -59,6 +59,11 @@ uuid_id! {
     OidcConfigId
 }
 
+uuid_id! {
+    /// Which event of history.
+    AuditEventId
+}
+
 fn parse_hyphenated(text: &str) -> Option<Uuid> {
     const HYPHENATED: usize = 36;
     (text.len() == HYPHENATED).then(|| Uuid::try_parse(text).ok()).flatten()

@@ -4,6 +4,7 @@
 //! the constructors are the only place where the rules about it are written.
 
 pub mod api_key;
+pub mod audit;
 pub mod call;
 pub mod caller;
 pub mod clock;
@@ -22,12 +23,13 @@ pub mod tenant;
 pub mod web_origin;
 
 pub use api_key::{ApiKey, KeyDigest, KeyMaterial, KeyScope, StoredCredential};
+pub use audit::{AuditEvent, AuditFilter, Origin};
 pub use call::{Call, RequestFacts};
 pub use caller::{Caller, KeyHolder};
 pub use clock::{Clock, Timestamp};
 pub use database_url::DatabaseUrl;
 pub use entropy::Entropy;
-pub use id::{ApiKeyId, InstanceId, OidcConfigId, TenantId};
+pub use id::{ApiKeyId, AuditEventId, InstanceId, OidcConfigId, TenantId};
 pub use invalid::Invalid;
 pub use name::Name;
 pub use oidc_config::{OidcConfig, OidcConfigDraft};

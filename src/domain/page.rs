@@ -47,7 +47,7 @@ impl PageRequest {
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The items, in the order of their ids, which is the order in which they were made.
+    /// The items, in the order of their ids, which is the order in which they were made; history backwards.
     pub items: Vec<T>,
     /// The token of the next page; `None` when this one is the last.
     pub next: Option<uuid::Uuid>,

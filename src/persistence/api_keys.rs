@@ -2,7 +2,9 @@
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use serde_json::Value;
 
+use super::change::{Change, Changed, Recorded, time};
 use super::connection::Db;
 use super::instance::move_authn_epoch;
 use super::readable::{cut, readable};
@@ -10,7 +12,8 @@ use super::schema::api_keys;
 use super::tenants::{lock, stored_id};
 use super::{Database, StoreError};
 use crate::domain::{
-    ApiKey, ApiKeyId, KeyDigest, KeyScope, Name, Page, PageRequest, Role, Roles, StoredCredential, Timestamp,
+    ApiKey, ApiKeyId, KeyDigest, KeyScope, Name, Origin, Page, PageRequest, Role, Roles, StoredCredential, TenantId,
+    Timestamp,
 };
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -79,6 +82,28 @@ impl ApiKeyRow {
     }
 }
 
+impl Recorded for ApiKey {
+    const TYPE: &'static str = "ApiKeyRecord";
+
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn tenant(&self) -> Option<TenantId> {
+        self.scope.tenant()
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("name", self.name.as_str().into()),
+            ("roles", self.roles.names().collect()),
+            ("expires_at", time(self.expires_at)),
+            ("suspended_at", time(self.suspended_at)),
+            ("previous_valid_until", time(self.previous_valid_until)),
+        ]
+    }
+}
+
 /// A key to be kept.
 #[derive(Clone)]
 pub struct NewApiKey {
@@ -122,13 +147,13 @@ impl ApiKeys {
     ///
     /// # Errors
     /// [`StoreError::Missing`] when its tenant does not exist.
-    pub async fn create(&self, new: NewApiKey) -> Result<(), StoreError> {
+    pub async fn create(&self, new: NewApiKey, origin: Origin) -> Result<(), StoreError> {
         self.0
-            .write(move |db| {
+            .change(origin, move |db| {
                 if let Some(tenant) = new.key.scope.tenant() {
                     lock(db, tenant)?;
                 }
-                insert(db, &new)
+                Ok(insert(db, &new)?.giving(()))
             })
             .await
     }
@@ -137,9 +162,14 @@ impl ApiKeys {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn ensure_root(&self, new: NewApiKey, preset: bool) -> Result<RootKeyOutcome, StoreError> {
+    pub async fn ensure_root(
+        &self,
+        new: NewApiKey,
+        preset: bool,
+        origin: Origin,
+    ) -> Result<RootKeyOutcome, StoreError> {
         self.0
-            .write(move |db| {
+            .change(origin, move |db| {
                 // Replicas that start at once come here one after the other.
                 move_authn_epoch(db)?;
                 let id = new.key.id.to_string();
@@ -147,7 +177,7 @@ impl ApiKeys {
                     let roots = api_keys::table.filter(api_keys::tenant_id.is_null()).select(api_keys::roles);
                     let any = roots.load::<String>(db)?.iter().any(|roles| is_root(roles));
                     if any {
-                        return Ok(RootKeyOutcome::NotNeeded);
+                        return Ok(Changed::nothing(RootKeyOutcome::NotNeeded));
                     }
                 }
                 let row = api_keys::table
@@ -155,21 +185,21 @@ impl ApiKeys {
                     .select(ApiKeyRow::as_select())
                     .get_result(db)
                     .optional()?;
-                match row {
-                    None => insert(db, &new).map(|()| RootKeyOutcome::Added),
-                    Some(row) if row.revoked_at.is_some() => Ok(RootKeyOutcome::Revoked),
+                Ok(match row {
+                    None => insert(db, &new)?.giving(RootKeyOutcome::Added),
+                    Some(row) if row.revoked_at.is_some() => Changed::nothing(RootKeyOutcome::Revoked),
                     Some(row) => {
                         let stored = row.into_credential()?;
                         let root = stored.key.scope == KeyScope::Instance && stored.key.roles.contains(Role::Root);
                         let works = stored.admits(&new.digest, new.key.created_at);
-                        Ok(match (root, stored.digest.matches(&new.digest)) {
+                        Changed::nothing(match (root, stored.digest.matches(&new.digest)) {
                             (false, _) => RootKeyOutcome::Different,
                             (true, false) => RootKeyOutcome::Rotated,
                             (true, true) if works => RootKeyOutcome::Known,
                             (true, true) => RootKeyOutcome::Idle,
                         })
                     }
-                }
+                })
             })
             .await
     }
@@ -238,44 +268,58 @@ impl ApiKeys {
         id: ApiKeyId,
         digest: KeyDigest,
         previous_valid_until: Timestamp,
+        origin: Origin,
     ) -> Result<ApiKey, StoreError> {
-        self.change(scope, id, move |db, _key| {
-            let row = api_keys::table.filter(api_keys::id.eq(id.to_string()));
-            let old: Vec<u8> = row.clone().select(api_keys::digest).get_result(db)?;
-            let changes = (
-                api_keys::digest.eq(digest.as_bytes().to_vec()),
-                api_keys::previous_digest.eq(Some(old)),
-                api_keys::previous_valid_until.eq(Some(previous_valid_until.naive_utc())),
-            );
-            diesel::update(row).set(changes).execute(db)?;
-            Ok(())
-        })
-        .await
+        self.0
+            .change(origin, move |db| {
+                let before = take(db, scope, id)?;
+                let row = api_keys::table.filter(api_keys::id.eq(id.to_string()));
+                let old: Vec<u8> = row.clone().select(api_keys::digest).get_result(db)?;
+                let changes = (
+                    api_keys::digest.eq(digest.as_bytes().to_vec()),
+                    api_keys::previous_digest.eq(Some(old)),
+                    api_keys::previous_valid_until.eq(Some(previous_valid_until.naive_utc())),
+                );
+                diesel::update(row).set(changes).execute(db)?;
+                let after = found(db, scope, id)?;
+                Ok(Change::between(&before, &after).with_secret("secret").giving(after))
+            })
+            .await
     }
 
-    /// Suspends a key from `at` on, or resumes it (`None`). Suspending a suspended key keeps its time.
+    /// Suspends a key from the origin's time on. Suspending a suspended key changes nothing.
     ///
     /// # Errors
     /// [`StoreError::Missing`] when there is no such key in the scope, [`StoreError::LastRootKey`]
     /// when no other root key works.
-    pub async fn set_suspended(
-        &self,
-        scope: KeyScope,
-        id: ApiKeyId,
-        at: Option<Timestamp>,
-    ) -> Result<ApiKey, StoreError> {
-        self.change(scope, id, move |db, key| {
-            if at.is_some() && key.suspended_at.is_some() {
-                return Ok(());
-            }
-            if let Some(now) = at {
+    pub async fn suspend(&self, scope: KeyScope, id: ApiKeyId, origin: Origin) -> Result<ApiKey, StoreError> {
+        let now = origin.at();
+        self.0
+            .change(origin, move |db| {
+                let before = take(db, scope, id)?;
+                if before.suspended_at.is_some() {
+                    return Ok(Changed::nothing(before));
+                }
                 keep_last_root(db, id, now)?;
-            }
-            let row = api_keys::table.filter(api_keys::id.eq(id.to_string()));
-            diesel::update(row).set(api_keys::suspended_at.eq(at.map(|at| at.naive_utc()))).execute(db)?;
-            Ok(())
-        })
-        .await
+                set_suspended(db, &before, Some(now))
+            })
+            .await
+    }
+
+    /// Resumes a key. Resuming a key that works changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when there is no such key in the scope.
+    pub async fn resume(&self, scope: KeyScope, id: ApiKeyId, origin: Origin) -> Result<ApiKey, StoreError> {
+        self.0
+            .change(origin, move |db| {
+                let before = take(db, scope, id)?;
+                if before.suspended_at.is_none() {
+                    return Ok(Changed::nothing(before));
+                }
+                set_suspended(db, &before, None)
+            })
+            .await
     }
 
     /// Revokes a key for good.
@@ -283,15 +327,15 @@ impl ApiKeys {
     /// # Errors
     /// [`StoreError::Missing`] when there is no such key in the scope, [`StoreError::LastRootKey`]
     /// when no other root key works.
-    pub async fn revoke(&self, scope: KeyScope, id: ApiKeyId, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn revoke(&self, scope: KeyScope, id: ApiKeyId, origin: Origin) -> Result<(), StoreError> {
+        let now = origin.at();
         self.0
-            .write(move |db| {
-                move_authn_epoch(db)?;
-                find(db, scope, id)?.ok_or(StoreError::Missing("API key"))?;
+            .change(origin, move |db| {
+                let key = take(db, scope, id)?;
                 keep_last_root(db, id, now)?;
                 let row = api_keys::table.filter(api_keys::id.eq(id.to_string()));
                 diesel::update(row).set(api_keys::revoked_at.eq(Some(now.naive_utc()))).execute(db)?;
-                Ok(())
+                Ok(Change::of(&key).with("revoked_at", Value::Null, time(Some(now))).giving(()))
             })
             .await
     }
@@ -312,7 +356,7 @@ impl ApiKeys {
         // Two replicas that note the same keys must not wait for one another in a circle.
         used.sort_unstable();
         self.0
-            .write(move |db| {
+            .write_unrecorded(move |db| {
                 for (id, at) in &used {
                     let at = at.naive_utc();
                     let row = api_keys::table
@@ -324,21 +368,23 @@ impl ApiKeys {
             })
             .await
     }
+}
 
-    /// Changes one key of a scope, with every cache told, and returns it as it is then.
-    async fn change<F>(&self, scope: KeyScope, id: ApiKeyId, change: F) -> Result<ApiKey, StoreError>
-    where
-        F: Fn(&mut Db, &ApiKey) -> Result<(), StoreError> + Send + 'static,
-    {
-        self.0
-            .write(move |db| {
-                move_authn_epoch(db)?;
-                let key = find(db, scope, id)?.ok_or(StoreError::Missing("API key"))?;
-                change(db, &key)?;
-                find(db, scope, id)?.ok_or(StoreError::Missing("API key"))
-            })
-            .await
-    }
+/// Takes hold of a key that is to be changed, with every cache told. Such changes come one after the other.
+fn take(db: &mut Db, scope: KeyScope, id: ApiKeyId) -> Result<ApiKey, StoreError> {
+    move_authn_epoch(db)?;
+    found(db, scope, id)
+}
+
+fn set_suspended(db: &mut Db, before: &ApiKey, at: Option<Timestamp>) -> Result<Changed<ApiKey>, StoreError> {
+    let row = api_keys::table.filter(api_keys::id.eq(before.id.to_string()));
+    diesel::update(row).set(api_keys::suspended_at.eq(at.map(|at| at.naive_utc()))).execute(db)?;
+    let after = ApiKey { suspended_at: at, ..before.clone() };
+    Ok(Change::between(before, &after).giving(after))
+}
+
+fn found(db: &mut Db, scope: KeyScope, id: ApiKeyId) -> Result<ApiKey, StoreError> {
+    find(db, scope, id)?.ok_or(StoreError::Missing("API key"))
 }
 
 fn find(db: &mut Db, scope: KeyScope, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
@@ -348,9 +394,10 @@ fn find(db: &mut Db, scope: KeyScope, id: ApiKeyId) -> Result<Option<ApiKey>, St
     Ok(key.filter(|key| key.scope == scope))
 }
 
-fn insert(db: &mut Db, new: &NewApiKey) -> Result<(), StoreError> {
+fn insert(db: &mut Db, new: &NewApiKey) -> Result<Change, StoreError> {
     let inserted = diesel::insert_into(api_keys::table).values(ApiKeyRow::of(new)).execute(db);
-    inserted.map(drop).map_err(StoreError::or_taken("API key id"))
+    inserted.map_err(StoreError::or_taken("API key id"))?;
+    Ok(Change::created(&new.key).with_secret("secret"))
 }
 
 fn keep_last_root(db: &mut Db, id: ApiKeyId, now: Timestamp) -> Result<(), StoreError> {

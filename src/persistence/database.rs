@@ -11,9 +11,10 @@ use std::time::Duration;
 use diesel::ConnectionError;
 use tokio::task::JoinHandle;
 
+use super::change::Changed;
 use super::connection::{Access, Db, Manager, transaction};
 use super::{StoreError, migrations};
-use crate::domain::DatabaseUrl;
+use crate::domain::{DatabaseUrl, Origin};
 
 /// How many connections there are and how long a request waits for one.
 #[derive(Debug, Clone, Copy)]
@@ -117,8 +118,18 @@ impl Database {
         self.on(|inner| &inner.apart, work).await
     }
 
-    /// Runs `work` in one transaction that may write. Whatever it did is undone when it fails.
-    pub(super) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    /// Runs `work` in one transaction that may write, and there puts what it has changed into history.
+    /// Whatever was done is undone when either fails.
+    pub(super) async fn change<T, F>(&self, origin: Origin, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Db) -> Result<Changed<T>, StoreError> + Send + 'static,
+    {
+        self.write_unrecorded(move |db| work(db)?.record(db, &origin)).await
+    }
+
+    /// The same for what is no history: what the service notes for itself, and nobody decided upon.
+    pub(super) async fn write_unrecorded<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: Fn(&mut Db) -> Result<T, StoreError> + Send + 'static,

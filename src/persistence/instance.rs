@@ -57,7 +57,7 @@ impl Instance {
     ) -> Result<InstanceRow, StoreError> {
         let made = InstanceId::from_random(entropy.bytes());
         self.0
-            .write(move |db| {
+            .write_unrecorded(move |db| {
                 lock(db)?;
                 if let Some(row) = find(db)? {
                     return Ok(row);
@@ -82,7 +82,7 @@ impl Instance {
     /// When the database does not answer.
     pub async fn remember(&self, policies: ControlPolicies) -> Result<(), StoreError> {
         self.0
-            .write(move |db| {
+            .write_unrecorded(move |db| {
                 diesel::update(instance::table).set(instance::control_policies.eq(policies.as_str())).execute(db)?;
                 Ok(())
             })
@@ -121,6 +121,11 @@ fn find(db: &mut Db) -> Result<Option<InstanceRow>, StoreError> {
             ControlPolicies::Embedded
         },
     }))
+}
+
+/// The instance's id.
+pub(super) fn stored_instance(db: &mut Db) -> Result<InstanceId, StoreError> {
+    find(db)?.map(|row| row.id).ok_or(StoreError::Missing("instance"))
 }
 
 /// Makes every replica forget what it cached about keys. It is the first statement of every

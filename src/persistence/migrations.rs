@@ -9,7 +9,7 @@ use diesel_migrations::{EmbeddedMigrations, HarnessWithOutput, MigrationHarness,
 
 use super::StoreError;
 use super::connection::{Db, transaction};
-use super::schema::{api_keys, instance, oidc_configs, oidc_settings, tenants};
+use super::schema::{api_keys, audit_events, instance, oidc_configs, oidc_settings, tenants};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -74,6 +74,7 @@ pub(super) fn probe(db: &mut Db) -> Result<(), StoreError> {
     oidc_configs::table.select(oidc_configs::id).limit(0).load::<String>(db)?;
     oidc_settings::table.select(oidc_settings::singleton).limit(0).load::<i32>(db)?;
     api_keys::table.select(api_keys::id).limit(0).load::<String>(db)?;
+    audit_events::table.select(audit_events::id).limit(0).load::<String>(db)?;
     Ok(())
 }
 

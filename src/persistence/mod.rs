@@ -7,6 +7,8 @@
 //! prepare the statement anew each time a value is bound to it.
 
 mod api_keys;
+mod audit_events;
+mod change;
 mod connection;
 mod database;
 mod error;
@@ -21,6 +23,7 @@ mod schema;
 mod tenants;
 
 pub use api_keys::{ApiKeys, NewApiKey, RootKeyOutcome};
+pub use audit_events::AuditEvents;
 pub use database::{Database, PoolSettings};
 pub use error::StoreError;
 pub use instance::{ControlPolicies, Instance, InstanceRow};

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use subtle::ConstantTimeEq;
 
+use super::change::{Change, Recorded};
 use super::connection::Db;
 use super::key_ring::Sealed;
 use super::schema::oidc_configs;
 use super::tenants::{lock, stored_id};
 use super::{Database, KeyRing, StoreError};
-use crate::domain::{Entropy, OidcConfig, OidcConfigDraft, OidcConfigId, Precondition, TenantId, Timestamp};
+use crate::domain::{Entropy, OidcConfig, OidcConfigDraft, OidcConfigId, Origin, Precondition, TenantId};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = oidc_configs)]
@@ -38,6 +41,27 @@ impl OidcConfigRow {
             updated_at: self.updated_at.and_utc(),
             version: self.version,
         })
+    }
+}
+
+impl Recorded for OidcConfig {
+    const TYPE: &'static str = "OidcConfig";
+
+    fn id(&self) -> String {
+        self.tenant.to_string()
+    }
+
+    fn tenant(&self) -> Option<TenantId> {
+        Some(self.tenant)
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("id", self.id.to_string().into()),
+            ("issuer_url", self.issuer_url.as_str().into()),
+            ("client_id", self.client_id.as_str().into()),
+            ("scopes", self.scopes.clone().into()),
+        ]
     }
 }
 
@@ -70,17 +94,7 @@ impl OidcConfigs {
     /// [`StoreError::Damaged`] when it does not open.
     pub async fn client_secret(&self, tenant: TenantId) -> Result<Option<SecretString>, StoreError> {
         let keys = Arc::clone(&self.keys);
-        self.database
-            .read(move |db| {
-                let row: Option<(String, String, Vec<u8>)> = oidc_configs::table
-                    .filter(oidc_configs::tenant_id.eq(tenant.to_string()))
-                    .select((oidc_configs::id, oidc_configs::secret_key_id, oidc_configs::secret_sealed))
-                    .get_result(db)
-                    .optional()?;
-                let Some((id, key_id, bytes)) = row else { return Ok(None) };
-                keys.open(tenant, stored_config_id(&id)?, &Sealed { key_id, bytes }).map(Some)
-            })
-            .await
+        self.database.read(move |db| open(db, &keys, tenant)).await
     }
 
     /// Keeps a tenant's configuration: its first, or in place of the one that is there.
@@ -93,11 +107,11 @@ impl OidcConfigs {
         tenant: TenantId,
         draft: OidcConfigDraft,
         precondition: Precondition,
-        now: Timestamp,
+        origin: Origin,
     ) -> Result<OidcConfig, StoreError> {
-        let (keys, entropy) = (Arc::clone(&self.keys), self.entropy.clone());
+        let (keys, entropy, now) = (Arc::clone(&self.keys), self.entropy.clone(), origin.at());
         self.database
-            .write(move |db| {
+            .change(origin, move |db| {
                 lock(db, tenant)?;
                 let stored = find(db, tenant)?;
                 check(&precondition, stored.as_ref())?;
@@ -112,8 +126,14 @@ impl OidcConfigs {
                     version: stored.as_ref().map_or(1, |stored| stored.version + 1),
                 };
                 let sealed = keys.seal(&entropy, tenant, saved.id, &draft.client_secret)?;
+                let same_secret = stored.is_some() && is_stored_secret(db, &keys, tenant, &draft.client_secret)?;
                 write(db, &saved, &sealed, stored.is_some())?;
-                Ok(saved)
+                let change = match &stored {
+                    None => Change::created(&saved),
+                    Some(stored) => Change::between(stored, &saved),
+                };
+                let change = if same_secret { change } else { change.with_secret("client_secret") };
+                Ok(change.giving(saved))
             })
             .await
     }
@@ -123,17 +143,16 @@ impl OidcConfigs {
     /// # Errors
     /// [`StoreError::Missing`] when there is none, [`StoreError::Precondition`] when it is not what
     /// the precondition asks for.
-    pub async fn delete(&self, tenant: TenantId, precondition: Precondition) -> Result<(), StoreError> {
+    pub async fn delete(&self, tenant: TenantId, precondition: Precondition, origin: Origin) -> Result<(), StoreError> {
         self.database
-            .write(move |db| {
+            .change(origin, move |db| {
                 lock(db, tenant)?;
                 let stored = find(db, tenant)?;
                 check(&precondition, stored.as_ref())?;
+                let stored = stored.ok_or(StoreError::Missing("OIDC configuration"))?;
                 let row = oidc_configs::table.filter(oidc_configs::tenant_id.eq(tenant.to_string()));
-                if diesel::delete(row).execute(db)? == 0 {
-                    return Err(StoreError::Missing("OIDC configuration"));
-                }
-                Ok(())
+                diesel::delete(row).execute(db)?;
+                Ok(Change::deleted(&stored).with_secret("client_secret").giving(()))
             })
             .await
     }
@@ -157,6 +176,27 @@ fn find(db: &mut Db, tenant: TenantId) -> Result<Option<OidcConfig>, StoreError>
     let rows = oidc_configs::table.filter(oidc_configs::tenant_id.eq(tenant.to_string()));
     let row = rows.select(OidcConfigRow::as_select()).get_result(db).optional()?;
     row.map(OidcConfigRow::into_config).transpose()
+}
+
+/// The stored secret, opened.
+fn open(db: &mut Db, keys: &KeyRing, tenant: TenantId) -> Result<Option<SecretString>, StoreError> {
+    let row: Option<(String, String, Vec<u8>)> = oidc_configs::table
+        .filter(oidc_configs::tenant_id.eq(tenant.to_string()))
+        .select((oidc_configs::id, oidc_configs::secret_key_id, oidc_configs::secret_sealed))
+        .get_result(db)
+        .optional()?;
+    let Some((id, key_id, bytes)) = row else { return Ok(None) };
+    keys.open(tenant, stored_config_id(&id)?, &Sealed { key_id, bytes }).map(Some)
+}
+
+/// Whether the secret is the stored one. One that does not open is another one, and may be replaced.
+fn is_stored_secret(db: &mut Db, keys: &KeyRing, tenant: TenantId, secret: &SecretString) -> Result<bool, StoreError> {
+    match open(db, keys, tenant) {
+        Ok(stored) => Ok(stored
+            .is_some_and(|stored| stored.expose_secret().as_bytes().ct_eq(secret.expose_secret().as_bytes()).into())),
+        Err(StoreError::Damaged(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn write(db: &mut Db, config: &OidcConfig, sealed: &Sealed, exists: bool) -> Result<(), StoreError> {

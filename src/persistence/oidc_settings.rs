@@ -5,11 +5,12 @@ use std::time::Duration;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
+use super::change::Change;
 use super::connection::Db;
 use super::instance::move_authn_epoch;
 use super::schema::oidc_settings;
 use super::{Database, StoreError};
-use crate::domain::{Lifetime, OidcSettings, Timestamp, TokenLifetimes};
+use crate::domain::{InstanceId, Lifetime, OidcSettings, Origin, TokenLifetimes};
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = oidc_settings)]
@@ -60,16 +61,19 @@ fn stored(text: &str) -> Result<Lifetime, StoreError> {
 
 /// The repository of the instance's OIDC settings.
 #[derive(Clone)]
-pub struct StoredOidcSettings(Database);
+pub struct StoredOidcSettings {
+    database: Database,
+    instance: InstanceId,
+}
 
 impl StoredOidcSettings {
     /// What the errors call them.
     const WHAT: &'static str = "OIDC settings";
 
-    /// The repository in this database.
+    /// The repository of this instance in this database.
     #[must_use]
-    pub const fn new(database: Database) -> Self {
-        Self(database)
+    pub const fn new(database: Database, instance: InstanceId) -> Self {
+        Self { database, instance }
     }
 
     /// The settings.
@@ -77,7 +81,7 @@ impl StoredOidcSettings {
     /// # Errors
     /// When the database does not answer.
     pub async fn find(&self) -> Result<Option<OidcSettings>, StoreError> {
-        self.0.read(find).await
+        self.database.read(find).await
     }
 
     /// How long access tokens live, where there are settings.
@@ -93,17 +97,18 @@ impl StoredOidcSettings {
     ///
     /// # Errors
     /// [`StoreError::AlreadyThere`] when there are some already.
-    pub async fn add(&self, lifetimes: TokenLifetimes, now: Timestamp) -> Result<OidcSettings, StoreError> {
-        self.0
-            .write(move |db| {
+    pub async fn add(&self, lifetimes: TokenLifetimes, origin: Origin) -> Result<OidcSettings, StoreError> {
+        let (instance, now) = (self.instance.clone(), origin.at());
+        self.database
+            .change(origin, move |db| {
                 // A lifetime ends tokens, so it takes rights away; this also makes writers wait for one another.
                 move_authn_epoch(db)?;
-                let settings = OidcSettings { lifetimes, sequence: 1, created_at: now, changed_at: now };
                 if find(db)?.is_some() {
                     return Err(StoreError::AlreadyThere(Self::WHAT));
                 }
+                let settings = OidcSettings { lifetimes, sequence: 1, created_at: now, changed_at: now };
                 diesel::insert_into(oidc_settings::table).values(OidcSettingsRow::of(&settings)?).execute(db)?;
-                Ok(settings)
+                Ok(change(&instance, None, lifetimes).giving(settings))
             })
             .await
     }
@@ -112,20 +117,36 @@ impl StoredOidcSettings {
     ///
     /// # Errors
     /// [`StoreError::Missing`] when there are none, [`StoreError::Unchanged`] when they say so already.
-    pub async fn update(&self, lifetimes: TokenLifetimes, now: Timestamp) -> Result<OidcSettings, StoreError> {
-        self.0
-            .write(move |db| {
+    pub async fn update(&self, lifetimes: TokenLifetimes, origin: Origin) -> Result<OidcSettings, StoreError> {
+        let (instance, now) = (self.instance.clone(), origin.at());
+        self.database
+            .change(origin, move |db| {
                 move_authn_epoch(db)?;
                 let stored = find(db)?.ok_or(StoreError::Missing(Self::WHAT))?;
                 if stored.lifetimes == lifetimes {
                     return Err(StoreError::Unchanged);
                 }
+                let change = change(&instance, Some(stored.lifetimes), lifetimes);
                 let settings = OidcSettings { lifetimes, sequence: stored.sequence + 1, changed_at: now, ..stored };
                 diesel::update(oidc_settings::table).set(OidcSettingsRow::of(&settings)?).execute(db)?;
-                Ok(settings)
+                Ok(change.giving(settings))
             })
             .await
     }
+}
+
+/// What history keeps: each lifetime that is another one than before.
+fn change(instance: &InstanceId, from: Option<TokenLifetimes>, to: TokenLifetimes) -> Change {
+    let fields: [(&str, fn(TokenLifetimes) -> Lifetime); 4] = [
+        ("access_token_lifetime", |lifetimes| lifetimes.access_token),
+        ("id_token_lifetime", |lifetimes| lifetimes.id_token),
+        ("refresh_token_idle_expiration", |lifetimes| lifetimes.refresh_token_idle),
+        ("refresh_token_expiration", |lifetimes| lifetimes.refresh_token),
+    ];
+    let about = Change::about("OidcSettings", instance.as_str().to_owned(), None);
+    fields.into_iter().fold(about, |change, (name, field)| {
+        change.with(name, from.map(|from| field(from).to_string()), field(to).to_string())
+    })
 }
 
 fn find(db: &mut Db) -> Result<Option<OidcSettings>, StoreError> {

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 
+use super::change::{Change, Changed};
 use super::connection::Db;
+use super::instance::stored_instance;
 use super::key_ring::Sealed;
 use super::oidc_configs::stored_config_id;
 use super::schema::oidc_configs;
 use super::tenants::stored_id;
 use super::{Database, KeyRing, StoreError};
-use crate::domain::Entropy;
+use crate::domain::{Entropy, Origin};
 
 /// What became of the rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,7 +36,8 @@ pub async fn count_rows(database: &Database) -> Result<u64, StoreError> {
 
 /// Seals every row anew that is not under the primary key, in small transactions, so that a server
 /// that is running meanwhile is hardly held up. `progress` is told after each batch how many rows
-/// were looked at in it.
+/// were looked at in it. The first batch that moves something leaves the one event in history that
+/// stands for them all: so nothing is moved that history does not know of, however it ends.
 ///
 /// # Errors
 /// When the database does not answer. What was moved until then stays moved; run it again.
@@ -42,13 +45,24 @@ pub async fn reseal(
     database: &Database,
     keys: &Arc<KeyRing>,
     entropy: &Entropy,
+    origin: &Origin,
     mut progress: impl FnMut(u64),
 ) -> Result<Resealed, StoreError> {
     let mut total = Resealed::default();
     let mut after = String::new();
     loop {
         let (keys, entropy, from) = (Arc::clone(keys), entropy.clone(), after.clone());
-        let batch = database.write(move |db| reseal_batch(db, &keys, &entropy, &from)).await?;
+        let known = total.moved > 0;
+        let work = move |db: &mut Db| {
+            let found = if known { Vec::new() } else { other_keys(db, &keys)? };
+            let batch = reseal_batch(db, &keys, &entropy, &from)?;
+            if known || batch.done.moved == 0 {
+                return Ok(Changed::nothing(batch));
+            }
+            let change = Change::about("Instance", stored_instance(db)?.as_str().to_owned(), None);
+            Ok(change.with("secret_key_id", found, vec![keys.primary()]).giving(batch))
+        };
+        let batch = database.change(origin.clone(), work).await?;
         let Some(last) = batch.last else { return Ok(total) };
         after = last;
         progress(batch.done.moved + batch.done.current + batch.done.failed.len() as u64);
@@ -56,6 +70,14 @@ pub async fn reseal(
         total.current += batch.done.current;
         total.failed.extend(batch.done.failed);
     }
+}
+
+/// The keys besides the primary one that something is sealed under.
+fn other_keys(db: &mut Db, keys: &KeyRing) -> Result<Vec<String>, StoreError> {
+    lock(db)?;
+    let others = oidc_configs::table.filter(oidc_configs::secret_key_id.ne(keys.primary()));
+    let ids = others.select(oidc_configs::secret_key_id).distinct().order(oidc_configs::secret_key_id);
+    Ok(ids.load(db)?)
 }
 
 struct Batch {

@@ -64,3 +64,18 @@ diesel::table! {
         changed_at -> Timestamp,
     }
 }
+
+diesel::table! {
+    audit_events (id) {
+        id -> Text,
+        at -> Timestamp,
+        tenant_id -> Nullable<Text>,
+        actor -> Text,
+        action -> Text,
+        resource_type -> Text,
+        resource_id -> Text,
+        request_id -> Nullable<Text>,
+        decision_id -> Nullable<Text>,
+        changes -> Text,
+    }
+}

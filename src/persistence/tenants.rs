@@ -2,13 +2,15 @@
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use serde_json::Value;
 
+use super::change::{Change, Recorded};
 use super::connection::Db;
 use super::instance::move_authn_epoch;
 use super::readable::{cut, readable};
-use super::schema::tenants;
+use super::schema::{api_keys, oidc_configs, tenants};
 use super::{Database, StoreError};
-use crate::domain::{Name, Page, PageRequest, Tenant, TenantId, Timestamp};
+use crate::domain::{Name, Origin, Page, PageRequest, Tenant, TenantId};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = tenants)]
@@ -30,6 +32,22 @@ impl TenantRow {
     }
 }
 
+impl Recorded for Tenant {
+    const TYPE: &'static str = "Tenant";
+
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn tenant(&self) -> Option<TenantId> {
+        Some(self.id)
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        vec![("name", self.name.as_str().into())]
+    }
+}
+
 /// The repository of tenants.
 #[derive(Clone)]
 pub struct Tenants(Database);
@@ -45,9 +63,9 @@ impl Tenants {
     ///
     /// # Errors
     /// [`StoreError::Taken`] when another one has the name.
-    pub async fn create(&self, tenant: Tenant) -> Result<(), StoreError> {
+    pub async fn create(&self, tenant: Tenant, origin: Origin) -> Result<(), StoreError> {
         self.0
-            .write(move |db| {
+            .change(origin, move |db| {
                 let row = TenantRow {
                     id: tenant.id.to_string(),
                     name: tenant.name.as_str().to_owned(),
@@ -55,7 +73,8 @@ impl Tenants {
                     updated_at: tenant.updated_at.naive_utc(),
                 };
                 let inserted = diesel::insert_into(tenants::table).values(row).execute(db);
-                inserted.map(drop).map_err(StoreError::or_taken("name"))
+                inserted.map_err(StoreError::or_taken("name"))?;
+                Ok(Change::created(&tenant).giving(()))
             })
             .await
     }
@@ -94,13 +113,17 @@ impl Tenants {
     ///
     /// # Errors
     /// [`StoreError::Missing`] when there is no such tenant, [`StoreError::Taken`] when another one has the name.
-    pub async fn rename(&self, id: TenantId, name: Name, now: Timestamp) -> Result<Tenant, StoreError> {
+    pub async fn rename(&self, id: TenantId, name: Name, origin: Origin) -> Result<Tenant, StoreError> {
+        let now = origin.at();
         self.0
-            .write(move |db| {
+            .change(origin, move |db| {
+                lock(db, id)?;
+                let before = find(db, id)?.ok_or(StoreError::Missing("tenant"))?;
                 let row = tenants::table.filter(tenants::id.eq(id.to_string()));
                 let changes = (tenants::name.eq(name.as_str()), tenants::updated_at.eq(now.naive_utc()));
                 diesel::update(row).set(changes).execute(db).map_err(StoreError::or_taken("name"))?;
-                find(db, id)?.ok_or(StoreError::Missing("tenant"))
+                let after = find(db, id)?.ok_or(StoreError::Missing("tenant"))?;
+                Ok(Change::between(&before, &after).giving(after))
             })
             .await
     }
@@ -109,18 +132,31 @@ impl Tenants {
     ///
     /// # Errors
     /// [`StoreError::Missing`] when there is no such tenant.
-    pub async fn delete(&self, id: TenantId) -> Result<(), StoreError> {
+    pub async fn delete(&self, id: TenantId, origin: Origin) -> Result<(), StoreError> {
         self.0
-            .write(move |db| {
+            .change(origin, move |db| {
                 move_authn_epoch(db)?;
+                lock(db, id)?;
+                let gone = deletion(db, id)?;
                 let row = tenants::table.filter(tenants::id.eq(id.to_string()));
                 if diesel::delete(row).execute(db)? == 0 {
                     return Err(StoreError::Missing("tenant"));
                 }
-                Ok(())
+                Ok(gone.giving(()))
             })
             .await
     }
+}
+
+/// What goes with a tenant. Only what is needed is read: a tenant of which a row is damaged can be deleted, too.
+fn deletion(db: &mut Db, id: TenantId) -> Result<Change, StoreError> {
+    let text = id.to_string();
+    let name: String = tenants::table.filter(tenants::id.eq(&text)).select(tenants::name).get_result(db)?;
+    let keys = api_keys::table.filter(api_keys::tenant_id.eq(&text)).filter(api_keys::revoked_at.is_null());
+    let keys: i64 = keys.count().get_result(db)?;
+    let configs: i64 = oidc_configs::table.filter(oidc_configs::tenant_id.eq(&text)).count().get_result(db)?;
+    let gone = Change::about(Tenant::TYPE, text, Some(id)).with("name", name, Value::Null);
+    Ok(gone.with("api_keys", keys, 0).with("oidc_config", configs > 0, false))
 }
 
 fn find(db: &mut Db, id: TenantId) -> Result<Option<Tenant>, StoreError> {
@@ -150,6 +186,12 @@ pub(super) fn lock(db: &mut Db, id: TenantId) -> Result<(), StoreError> {
 /// Fails when there is no such tenant.
 pub(super) fn require(db: &mut Db, id: TenantId) -> Result<(), StoreError> {
     find(db, id)?.map(drop).ok_or(StoreError::Missing("tenant"))
+}
+
+/// Whether there is such a tenant, be its row readable or not.
+pub(super) fn exists(db: &mut Db, id: TenantId) -> Result<bool, StoreError> {
+    let row = tenants::table.filter(tenants::id.eq(id.to_string()));
+    Ok(diesel::select(diesel::dsl::exists(row)).get_result(db)?)
 }
 
 /// Reads an id that this service wrote.

@@ -24,7 +24,7 @@ use crate::domain::{Clock, DatabaseUrl, Entropy};
 use crate::grpc::{self, GrpcService, GrpcSettings, Methods};
 use crate::http::{self, HttpSettings, HttpState, Routes};
 use crate::persistence::{
-    ApiKeys, Database, Instance, OidcConfigs, PoolSettings, StoreError, StoredOidcSettings, Tenants,
+    ApiKeys, AuditEvents, Database, Instance, OidcConfigs, PoolSettings, StoreError, StoredOidcSettings, Tenants,
 };
 use crate::policy::Findings;
 
@@ -148,7 +148,8 @@ impl Server {
         let revision = guard.snapshot().revision().to_string();
         let repositories = Repositories {
             tenants: Tenants::new(database.clone()),
-            oidc_settings: StoredOidcSettings::new(database.clone()),
+            oidc_settings: StoredOidcSettings::new(database.clone(), guard.instance().clone()),
+            audit_events: AuditEvents::new(database.clone()),
             oidc_configs: OidcConfigs::new(database, Arc::new(ring), entropy.clone()),
             api_keys: keys.clone(),
         };

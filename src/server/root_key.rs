@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::StartError;
 use super::private_file::{beside, replace};
 use crate::config::Config;
-use crate::domain::{ApiKey, Entropy, KeyMaterial, KeyScope, Name, Role, Roles, Timestamp};
+use crate::domain::{ApiKey, Entropy, KeyMaterial, KeyScope, Name, Origin, Role, Roles, Timestamp};
 use crate::persistence::{ApiKeys, NewApiKey, RootKeyOutcome};
 
 /// A root key that was made just now and has to reach its owner.
@@ -49,11 +49,12 @@ pub(super) async fn ensure(
     now: Timestamp,
 ) -> Result<Option<FirstKey>, StartError> {
     if let Some(text) = &config.root_api_key {
-        return ensure_preset(text, keys, now).await.map(|()| None);
+        return ensure_preset(text, keys, entropy, now).await.map(|()| None);
     }
     let material = KeyMaterial::generate(entropy, now);
     let new = root_record(&material, "root", "system:first-start", now);
-    match keys.ensure_root(new, false).await? {
+    let origin = origin(&new, entropy);
+    match keys.ensure_root(new, false, origin).await? {
         RootKeyOutcome::Added => Ok(Some(FirstKey { material, file: file_for(config) })),
         RootKeyOutcome::Known
         | RootKeyOutcome::Revoked
@@ -64,13 +65,18 @@ pub(super) async fn ensure(
     }
 }
 
-async fn ensure_preset(text: &SecretString, keys: &ApiKeys, now: Timestamp) -> Result<(), StartError> {
+async fn ensure_preset(
+    text: &SecretString,
+    keys: &ApiKeys,
+    entropy: &Entropy,
+    now: Timestamp,
+) -> Result<(), StartError> {
     let malformed =
         || StartError::new("the preset root API key is malformed; `gatewood keys generate` prints a well-formed one");
     let material = KeyMaterial::parse(text.expose_secret()).ok_or_else(malformed)?;
     let new = root_record(&material, "preset root", "system:preset", now);
-    let id = material.id();
-    match keys.ensure_root(new, true).await? {
+    let (id, origin) = (material.id(), origin(&new, entropy));
+    match keys.ensure_root(new, true, origin).await? {
         RootKeyOutcome::Added => tracing::info!(api_key.id = %id, "added the preset root API key"),
         RootKeyOutcome::Revoked => {
             tracing::warn!(api_key.id = %id, "the preset root API key was revoked, and stays so; preset another one");
@@ -97,7 +103,9 @@ async fn ensure_preset(text: &SecretString, keys: &ApiKeys, now: Timestamp) -> R
 /// When the database does not answer.
 pub async fn issue_root_key(keys: &ApiKeys, entropy: &Entropy, now: Timestamp) -> Result<KeyMaterial, StartError> {
     let material = KeyMaterial::generate(entropy, now);
-    keys.create(root_record(&material, "re-issued root", "system:command-line", now)).await?;
+    let new = root_record(&material, "re-issued root", "system:command-line", now);
+    let origin = origin(&new, entropy);
+    keys.create(new, origin).await?;
     Ok(material)
 }
 
@@ -115,6 +123,11 @@ fn root_record(material: &KeyMaterial, name: &str, created_by: &str, now: Timest
         previous_valid_until: None,
     };
     NewApiKey { key, digest: material.digest() }
+}
+
+/// Its maker is the service or its command line, without a request.
+fn origin(new: &NewApiKey, entropy: &Entropy) -> Origin {
+    Origin::by_system(new.key.created_by.as_str(), "CreateApiKey", new.key.created_at, entropy)
 }
 
 fn file_for(config: &Config) -> PathBuf {

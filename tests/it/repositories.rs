@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use gatewood::domain::{
-    ApiKey, ApiKeyId, Clock, DatabaseUrl, Entropy, KeyMaterial, KeyScope, Name, OidcConfigDraft, PageRequest,
-    Precondition, Role, Roles, Tenant, TenantId, Timestamp, Versions,
+    ApiKey, ApiKeyId, AuditEvent, AuditFilter, Clock, DatabaseUrl, Entropy, KeyMaterial, KeyScope, Name,
+    OidcConfigDraft, Origin, PageRequest, Precondition, Role, Roles, Tenant, TenantId, Timestamp, Versions,
 };
 use gatewood::persistence::{
-    ApiKeys, ControlPolicies, Database, Instance, KeyRing, NewApiKey, OidcConfigs, PoolSettings, RootKeyOutcome,
-    StoreError, Tenants, count_rows, reseal,
+    ApiKeys, AuditEvents, ControlPolicies, Database, Instance, KeyRing, NewApiKey, OidcConfigs, PoolSettings,
+    RootKeyOutcome, StoreError, Tenants, count_rows, reseal,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -57,15 +57,21 @@ impl Store {
 
     async fn tenant(&self, name: &str) -> Tenant {
         let tenant = tenant(name);
-        self.tenants.create(tenant.clone()).await.unwrap();
+        self.tenants.create(tenant.clone(), origin()).await.unwrap();
         tenant
     }
 
     async fn key(&self, scope: KeyScope, role: Role) -> ApiKeyId {
         let new = key(scope, role);
         let id = new.key.id;
-        self.api_keys.create(new).await.unwrap();
+        self.api_keys.create(new, origin()).await.unwrap();
         id
+    }
+
+    /// The events of this action, the newest first.
+    async fn events(&self, action: &str) -> Vec<AuditEvent> {
+        let filter = AuditFilter { action: Some(action.to_owned()), ..AuditFilter::default() };
+        AuditEvents::new(self.open.clone()).list(None, filter, page(PageRequest::MOST, None)).await.unwrap().items
     }
 
     async fn epoch(&self) -> i64 {
@@ -79,6 +85,14 @@ fn ring(text: &str) -> Arc<KeyRing> {
 
 fn now() -> Timestamp {
     Clock::system().now()
+}
+
+fn origin() -> Origin {
+    origin_at(now())
+}
+
+fn origin_at(at: Timestamp) -> Origin {
+    Origin::by_system("test", "Test", at, &Entropy::system())
 }
 
 fn tenant(name: &str) -> Tenant {
@@ -144,24 +158,24 @@ contract! {
         let kept = store.tenant("Ümlaut & Söhne 'GmbH' \"x\"; --").await;
         assert_eq!(store.tenants.find(kept.id).await.unwrap(), Some(kept.clone()));
         assert_eq!(store.tenants.find(tenant("other").id).await.unwrap(), None);
-        let twice = store.tenants.create(Tenant { id: tenant("x").id, ..kept.clone() }).await;
+        let twice = store.tenants.create(Tenant { id: tenant("x").id, ..kept.clone() }, origin()).await;
         assert!(matches!(twice, Err(StoreError::Taken("name"))), "{twice:?}");
         let at = now() + TimeDelta::seconds(1);
-        let renamed = store.tenants.rename(kept.id, Name::parse("name", "new").unwrap(), at).await.unwrap();
+        let renamed = store.tenants.rename(kept.id, Name::parse("name", "new").unwrap(), origin_at(at)).await.unwrap();
         assert_eq!((renamed.name.as_str(), renamed.updated_at, renamed.created_at), ("new", at, kept.created_at));
         assert_eq!(store.tenants.find(kept.id).await.unwrap(), Some(renamed));
         let other = store.tenant("other").await;
-        let taken = store.tenants.rename(other.id, Name::parse("name", "new").unwrap(), at).await;
+        let taken = store.tenants.rename(other.id, Name::parse("name", "new").unwrap(), origin_at(at)).await;
         assert!(matches!(taken, Err(StoreError::Taken("name"))), "{taken:?}");
         assert_eq!(store.tenants.find(other.id).await.unwrap(), Some(other));
-        let missing = store.tenants.rename(tenant("x").id, Name::parse("name", "y").unwrap(), at).await;
+        let missing = store.tenants.rename(tenant("x").id, Name::parse("name", "y").unwrap(), origin_at(at)).await;
         assert!(matches!(missing, Err(StoreError::Missing("tenant"))), "{missing:?}");
     }
 
     async fn of_many_that_want_a_name_one_gets_it(store) {
         let wanted: Vec<_> = (0..10).map(|_| {
             let (tenants, tenant) = (store.tenants.clone(), tenant("wanted"));
-            tokio::spawn(async move { tenants.create(tenant).await })
+            tokio::spawn(async move { tenants.create(tenant, origin()).await })
         }).collect();
         let mut made = 0;
         for one in wanted {
@@ -197,22 +211,22 @@ contract! {
     async fn deleting_a_tenant_takes_all_that_is_its_own_and_nothing_else(store) {
         let (one, two) = (store.tenant("one").await, store.tenant("two").await);
         for tenant in [&one, &two] {
-            store.oidc_configs.upsert(tenant.id, draft("c"), Precondition::default(), now()).await.unwrap();
+            store.oidc_configs.upsert(tenant.id, draft("c"), Precondition::default(), origin()).await.unwrap();
         }
         let gone = store.key(KeyScope::Tenant(one.id), Role::Admin).await;
         let stays = store.key(KeyScope::Tenant(two.id), Role::Admin).await;
         let before = store.epoch().await;
-        store.tenants.delete(one.id).await.unwrap();
+        store.tenants.delete(one.id, origin()).await.unwrap();
         assert!(store.epoch().await > before);
         assert_eq!(store.tenants.find(one.id).await.unwrap(), None);
         assert!(store.oidc_configs.find(one.id).await.unwrap().is_none());
         assert!(store.api_keys.credential(gone).await.unwrap().is_none());
         assert!(store.oidc_configs.find(two.id).await.unwrap().is_some());
         assert!(store.api_keys.credential(stays).await.unwrap().is_some());
-        assert!(matches!(store.tenants.delete(one.id).await, Err(StoreError::Missing("tenant"))));
-        let orphan = store.api_keys.create(key(KeyScope::Tenant(one.id), Role::Admin)).await;
+        assert!(matches!(store.tenants.delete(one.id, origin()).await, Err(StoreError::Missing("tenant"))));
+        let orphan = store.api_keys.create(key(KeyScope::Tenant(one.id), Role::Admin), origin()).await;
         assert!(matches!(orphan, Err(StoreError::Missing("tenant"))), "{orphan:?}");
-        let orphan = store.oidc_configs.upsert(one.id, draft("c"), Precondition::default(), now()).await;
+        let orphan = store.oidc_configs.upsert(one.id, draft("c"), Precondition::default(), origin()).await;
         assert!(matches!(orphan, Err(StoreError::Missing("tenant"))), "{orphan:?}");
         let nobodys = store.api_keys.list(KeyScope::Tenant(one.id), page(10, None)).await;
         assert!(matches!(nobodys, Err(StoreError::Missing("tenant"))), "{nobodys:?}");
@@ -220,18 +234,18 @@ contract! {
 
     async fn an_upsert_replaces_everything_but_id_and_creation(store) {
         let tenant = store.tenant("one").await;
-        let first = store.oidc_configs.upsert(tenant.id, draft("first"), Precondition::default(), now()).await.unwrap();
+        let first = store.oidc_configs.upsert(tenant.id, draft("first"), Precondition::default(), origin()).await.unwrap();
         let later = now() + TimeDelta::seconds(1);
-        let second = store.oidc_configs.upsert(tenant.id, draft("second"), Precondition::default(), later).await.unwrap();
+        let second = store.oidc_configs.upsert(tenant.id, draft("second"), Precondition::default(), origin_at(later)).await.unwrap();
         assert_eq!((second.id, second.created_at), (first.id, first.created_at));
         assert_eq!((second.updated_at, second.client_id.as_str()), (later, "second"));
         assert_ne!(first.etag(), second.etag());
         assert_eq!(store.oidc_configs.find(tenant.id).await.unwrap(), Some(second));
         let secret = store.oidc_configs.client_secret(tenant.id).await.unwrap().unwrap();
         assert_eq!(secret.expose_secret(), "secret of second");
-        store.oidc_configs.delete(tenant.id, Precondition::default()).await.unwrap();
+        store.oidc_configs.delete(tenant.id, Precondition::default(), origin()).await.unwrap();
         assert!(store.oidc_configs.client_secret(tenant.id).await.unwrap().is_none());
-        let again = store.oidc_configs.delete(tenant.id, Precondition::default()).await;
+        let again = store.oidc_configs.delete(tenant.id, Precondition::default(), origin()).await;
         assert!(matches!(again, Err(StoreError::Missing("OIDC configuration"))), "{again:?}");
     }
 
@@ -239,7 +253,7 @@ contract! {
         let tenant = store.tenant("one").await;
         let writers: Vec<_> = (0..16).map(|n| {
             let configs = store.oidc_configs.clone();
-            tokio::spawn(async move { configs.upsert(tenant.id, draft(&format!("c{n}")), only_new(), now()).await })
+            tokio::spawn(async move { configs.upsert(tenant.id, draft(&format!("c{n}")), only_new(), origin()).await })
         }).collect();
         let mut won = Vec::new();
         for writer in writers {
@@ -254,12 +268,12 @@ contract! {
 
     async fn of_many_that_change_the_version_they_have_seen_one_does(store) {
         let tenant = store.tenant("one").await;
-        let seen = store.oidc_configs.upsert(tenant.id, draft("seen"), Precondition::default(), now()).await.unwrap();
+        let seen = store.oidc_configs.upsert(tenant.id, draft("seen"), Precondition::default(), origin()).await.unwrap();
         let tag = seen.etag().as_str().to_owned();
         let writers: Vec<_> = (0..16).map(|n| {
             let (configs, tag) = (store.oidc_configs.clone(), tag.clone());
             let condition = Precondition { if_match: Some(Versions::Of(vec![tag])), ..Precondition::default() };
-            tokio::spawn(async move { configs.upsert(tenant.id, draft(&format!("c{n}")), condition, now()).await })
+            tokio::spawn(async move { configs.upsert(tenant.id, draft(&format!("c{n}")), condition, origin()).await })
         }).collect();
         let mut won = Vec::new();
         for writer in writers {
@@ -271,14 +285,14 @@ contract! {
         assert_eq!(Some(&stored), won.first());
         assert_eq!(secret.expose_secret(), format!("secret of {}", stored.client_id), "row and secret are of one write");
         let stale = Precondition { if_match: Some(Versions::Of(vec![tag])), ..Precondition::default() };
-        assert!(matches!(store.oidc_configs.delete(tenant.id, stale).await, Err(StoreError::Precondition)));
+        assert!(matches!(store.oidc_configs.delete(tenant.id, stale, origin()).await, Err(StoreError::Precondition)));
     }
 
     async fn a_sealed_row_that_was_copied_to_another_tenant_does_not_open(store) {
         let (one, two) = (store.tenant("one").await, store.tenant("two").await);
         for tenant in [&one, &two] {
             let client = tenant.name.as_str();
-            store.oidc_configs.upsert(tenant.id, draft(client), Precondition::default(), now()).await.unwrap();
+            store.oidc_configs.upsert(tenant.id, draft(client), Precondition::default(), origin()).await.unwrap();
         }
         let copy = format!(
             "UPDATE oidc_configs SET secret_sealed = (SELECT secret_sealed FROM oidc_configs WHERE tenant_id = '{}') \
@@ -288,12 +302,12 @@ contract! {
         let opened = store.oidc_configs.client_secret(two.id).await;
         assert!(matches!(opened, Err(StoreError::Damaged(_))), "a foreign secret opened");
         // The whole row, id included.
-        store.oidc_configs.delete(two.id, Precondition::default()).await.unwrap();
+        store.oidc_configs.delete(two.id, Precondition::default(), origin()).await.unwrap();
         store.database.raw().execute(&format!("UPDATE oidc_configs SET tenant_id = '{}'", two.id));
         let opened = store.oidc_configs.client_secret(two.id).await;
         assert!(matches!(opened, Err(StoreError::Damaged(_))), "a foreign row opened");
         // Its owner can put things right, and nobody else noticed.
-        store.oidc_configs.upsert(two.id, draft("mended"), Precondition::default(), now()).await.unwrap();
+        store.oidc_configs.upsert(two.id, draft("mended"), Precondition::default(), origin()).await.unwrap();
         let opened = store.oidc_configs.client_secret(two.id).await.unwrap().unwrap();
         assert_eq!(opened.expose_secret(), "secret of mended");
     }
@@ -301,7 +315,7 @@ contract! {
     async fn a_damaged_row_is_its_own_tenants_trouble_alone(store) {
         let (good, bad) = (store.tenant("good").await, store.tenant("bad").await);
         for tenant in [&good, &bad] {
-            store.oidc_configs.upsert(tenant.id, draft("c"), Precondition::default(), now()).await.unwrap();
+            store.oidc_configs.upsert(tenant.id, draft("c"), Precondition::default(), origin()).await.unwrap();
         }
         let (fine, broken) = (store.key(KeyScope::Tenant(good.id), Role::Admin).await, store.key(KeyScope::Tenant(bad.id), Role::Admin).await);
         let last = store.tenant("last").await;
@@ -334,31 +348,31 @@ contract! {
             assert!(found.contains(&good.id) && found.contains(&last.id), "{limit}: {found:?}");
         }
         assert_eq!(store.api_keys.list(KeyScope::Tenant(good.id), page(10, None)).await.unwrap().items.len(), 1);
-        let moved = reseal(&store.open, &ring(&format!("new:CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=,{ENCRYPTION_KEY}")), &Entropy::system(), |_| {}).await.unwrap();
+        let moved = reseal(&store.open, &ring(&format!("new:CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=,{ENCRYPTION_KEY}")), &Entropy::system(), &origin(), |_| {}).await.unwrap();
         assert_eq!((moved.moved, moved.failed.len()), (1, 1));
-        store.tenants.delete(bad.id).await.unwrap();
+        store.tenants.delete(bad.id, origin()).await.unwrap();
     }
 
     async fn a_key_comes_back_as_it_was_kept_and_only_in_its_scope(store) {
         let (one, two) = (store.tenant("one").await, store.tenant("two").await);
         let mut new = key(KeyScope::Tenant(one.id), Role::Viewer);
         new.key.expires_at = Some(now() + TimeDelta::days(1));
-        store.api_keys.create(new.clone()).await.unwrap();
+        store.api_keys.create(new.clone(), origin()).await.unwrap();
         let id = new.key.id;
         assert_eq!(store.api_keys.find(KeyScope::Tenant(one.id), id).await.unwrap(), Some(new.key.clone()));
         for elsewhere in [KeyScope::Tenant(two.id), KeyScope::Instance] {
             assert_eq!(store.api_keys.find(elsewhere, id).await.unwrap(), None);
             assert!(store.api_keys.list(elsewhere, page(10, None)).await.unwrap().items.is_empty());
-            assert!(matches!(store.api_keys.revoke(elsewhere, id, now()).await, Err(StoreError::Missing(_))));
-            assert!(matches!(store.api_keys.set_suspended(elsewhere, id, Some(now())).await, Err(StoreError::Missing(_))));
-            let rotated = store.api_keys.rotate(elsewhere, id, new.digest.clone(), now()).await;
+            assert!(matches!(store.api_keys.revoke(elsewhere, id, origin()).await, Err(StoreError::Missing(_))));
+            assert!(matches!(store.api_keys.suspend(elsewhere, id, origin()).await, Err(StoreError::Missing(_))));
+            let rotated = store.api_keys.rotate(elsewhere, id, new.digest.clone(), now(), origin()).await;
             assert!(matches!(rotated, Err(StoreError::Missing(_))));
         }
         let credential = store.api_keys.credential(id).await.unwrap().unwrap();
         assert!(credential.admits(&new.digest, now()));
         assert!(!credential.admits(&key(KeyScope::Instance, Role::Root).digest, now()));
         assert!(!credential.admits(&new.digest, now() + TimeDelta::days(2)));
-        assert!(matches!(store.api_keys.create(new).await, Err(StoreError::Taken(_))));
+        assert!(matches!(store.api_keys.create(new, origin()).await, Err(StoreError::Taken(_))));
     }
 
     async fn every_change_that_takes_a_right_away_moves_the_epoch_and_no_other_does(store) {
@@ -367,32 +381,32 @@ contract! {
         let (id, other) = (store.key(scope, Role::Admin).await, key(scope, Role::Admin));
         let mut epoch = store.epoch().await;
         store.api_keys.touch(vec![(id, now())]).await.unwrap();
-        store.oidc_configs.upsert(tenant.id, draft("c"), Precondition::default(), now()).await.unwrap();
-        store.tenants.rename(tenant.id, Name::parse("name", "x").unwrap(), now()).await.unwrap();
+        store.oidc_configs.upsert(tenant.id, draft("c"), Precondition::default(), origin()).await.unwrap();
+        store.tenants.rename(tenant.id, Name::parse("name", "x").unwrap(), origin()).await.unwrap();
         assert_eq!(store.epoch().await, epoch, "what takes no right away costs no replica its cache");
         let mut moved = async |what: &str| {
             let at = store.epoch().await;
             assert!(at > epoch, "{what}");
             epoch = at;
         };
-        store.api_keys.rotate(scope, id, other.digest.clone(), now()).await.unwrap();
+        store.api_keys.rotate(scope, id, other.digest.clone(), now(), origin()).await.unwrap();
         moved("rotate").await;
-        store.api_keys.set_suspended(scope, id, Some(now())).await.unwrap();
+        store.api_keys.suspend(scope, id, origin()).await.unwrap();
         moved("suspend").await;
-        store.api_keys.set_suspended(scope, id, None).await.unwrap();
+        store.api_keys.resume(scope, id, origin()).await.unwrap();
         moved("resume").await;
-        store.api_keys.revoke(scope, id, now()).await.unwrap();
+        store.api_keys.revoke(scope, id, origin()).await.unwrap();
         moved("revoke").await;
-        store.tenants.delete(tenant.id).await.unwrap();
+        store.tenants.delete(tenant.id, origin()).await.unwrap();
         moved("delete").await;
     }
 
     async fn a_rotated_key_admits_its_old_secret_until_the_grace_is_over(store) {
         let old = key(KeyScope::Instance, Role::Pep);
         let (id, new) = (old.key.id, key(KeyScope::Instance, Role::Pep).digest);
-        store.api_keys.create(old.clone()).await.unwrap();
+        store.api_keys.create(old.clone(), origin()).await.unwrap();
         let until = now() + TimeDelta::hours(1);
-        let record = store.api_keys.rotate(KeyScope::Instance, id, new.clone(), until).await.unwrap();
+        let record = store.api_keys.rotate(KeyScope::Instance, id, new.clone(), until, origin()).await.unwrap();
         assert_eq!(record.previous_valid_until, Some(until));
         let credential = store.api_keys.credential(id).await.unwrap().unwrap();
         assert!(credential.admits(&new, until) && credential.admits(&old.digest, now()));
@@ -431,24 +445,24 @@ contract! {
     async fn the_last_root_key_that_works_cannot_be_taken_away(store) {
         let mut expired = key(KeyScope::Instance, Role::Root);
         expired.key.expires_at = Some(now() - TimeDelta::days(1));
-        store.api_keys.create(expired.clone()).await.unwrap();
+        store.api_keys.create(expired.clone(), origin()).await.unwrap();
         let (one, two) = (store.key(KeyScope::Instance, Role::Root).await, store.key(KeyScope::Instance, Role::Root).await);
         store.key(KeyScope::Instance, Role::Pep).await;
-        store.api_keys.set_suspended(KeyScope::Instance, two, Some(now())).await.unwrap();
+        store.api_keys.suspend(KeyScope::Instance, two, origin()).await.unwrap();
         assert!(store.api_keys.is_last_root(one, now()).await.unwrap());
         assert!(!store.api_keys.is_last_root(two, now()).await.unwrap());
         let before = store.epoch().await;
-        assert!(matches!(store.api_keys.revoke(KeyScope::Instance, one, now()).await, Err(StoreError::LastRootKey)));
-        let suspended = store.api_keys.set_suspended(KeyScope::Instance, one, Some(now())).await;
+        assert!(matches!(store.api_keys.revoke(KeyScope::Instance, one, origin()).await, Err(StoreError::LastRootKey)));
+        let suspended = store.api_keys.suspend(KeyScope::Instance, one, origin()).await;
         assert!(matches!(suspended, Err(StoreError::LastRootKey)));
         assert_eq!(store.epoch().await, before, "what was refused was undone whole");
         assert!(store.api_keys.credential(one).await.unwrap().is_some());
-        store.api_keys.revoke(KeyScope::Instance, expired.key.id, now()).await.unwrap();
-        store.api_keys.set_suspended(KeyScope::Instance, two, None).await.unwrap();
+        store.api_keys.revoke(KeyScope::Instance, expired.key.id, origin()).await.unwrap();
+        store.api_keys.resume(KeyScope::Instance, two, origin()).await.unwrap();
         // Both at once: one of them stays.
         let (a, b) = tokio::join!(
-            store.api_keys.revoke(KeyScope::Instance, one, now()),
-            store.api_keys.revoke(KeyScope::Instance, two, now()),
+            store.api_keys.revoke(KeyScope::Instance, one, origin()),
+            store.api_keys.revoke(KeyScope::Instance, two, origin()),
         );
         assert_eq!([&a, &b].iter().filter(|outcome| outcome.is_ok()).count(), 1, "{a:?} {b:?}");
         assert!([a, b].into_iter().any(|outcome| matches!(outcome, Err(StoreError::LastRootKey))));
@@ -456,7 +470,7 @@ contract! {
 
     async fn a_root_key_is_ensured_once_and_never_comes_back_from_the_dead(store) {
         let (first, second) = (key(KeyScope::Instance, Role::Root), key(KeyScope::Instance, Role::Root));
-        let ensure = async |new: &NewApiKey, preset| store.api_keys.ensure_root(new.clone(), preset).await.unwrap();
+        let ensure = async |new: &NewApiKey, preset| store.api_keys.ensure_root(new.clone(), preset, origin()).await.unwrap();
         assert_eq!(ensure(&first, false).await, RootKeyOutcome::Added);
         assert_eq!(ensure(&second, false).await, RootKeyOutcome::NotNeeded);
         assert_eq!(ensure(&first, true).await, RootKeyOutcome::Known);
@@ -465,9 +479,9 @@ contract! {
         assert_eq!(ensure(&forged, true).await, RootKeyOutcome::Rotated);
         assert!(store.api_keys.credential(first.key.id).await.unwrap().is_some_and(|stored| stored.admits(&first.digest, now())));
         let lesser = key(KeyScope::Instance, Role::Viewer);
-        store.api_keys.create(lesser.clone()).await.unwrap();
+        store.api_keys.create(lesser.clone(), origin()).await.unwrap();
         assert_eq!(ensure(&lesser, true).await, RootKeyOutcome::Different);
-        store.api_keys.revoke(KeyScope::Instance, first.key.id, now()).await.unwrap();
+        store.api_keys.revoke(KeyScope::Instance, first.key.id, origin()).await.unwrap();
         assert_eq!(ensure(&first, true).await, RootKeyOutcome::Revoked);
         assert_eq!(ensure(&forged, true).await, RootKeyOutcome::Revoked);
         assert!(store.api_keys.credential(first.key.id).await.unwrap().is_none());
@@ -493,7 +507,7 @@ contract! {
         let mut tenants = Vec::new();
         for n in 0..120 {
             let tenant = store.tenant(&format!("tenant {n}")).await;
-            store.oidc_configs.upsert(tenant.id, draft(&n.to_string()), Precondition::default(), now()).await.unwrap();
+            store.oidc_configs.upsert(tenant.id, draft(&n.to_string()), Precondition::default(), origin()).await.unwrap();
             tenants.push(tenant.id);
         }
         assert_eq!(count_rows(&store.open).await.unwrap(), 120);
@@ -502,18 +516,52 @@ contract! {
         let (writer, written) = (busy.clone(), tenants.clone());
         let writing = tokio::spawn(async move {
             for tenant in written.iter().rev() {
-                writer.upsert(*tenant, draft("rewritten"), Precondition::default(), now()).await.unwrap();
+                writer.upsert(*tenant, draft("rewritten"), Precondition::default(), origin()).await.unwrap();
             }
         });
         let mut looked_at = 0;
-        let done = reseal(&store.open, &both, &Entropy::system(), |rows| looked_at += rows).await.unwrap();
+        let done = reseal(&store.open, &both, &Entropy::system(), &origin(), |rows| looked_at += rows).await.unwrap();
         writing.await.unwrap();
         assert_eq!((looked_at, done.moved + done.current, done.failed.len()), (120, 120, 0));
         assert_eq!(OidcConfigs::sealing_keys(&store.open).await.unwrap(), ["new"]);
+        let resealed: Vec<_> = store.events("Test").await.into_iter().filter(|event| event.resource_type == "Instance").collect();
+        assert_eq!(resealed.len(), 1, "one event stands for all batches");
+        assert_eq!(resealed[0].changes["secret_key_id"]["to"], serde_json::json!(["new"]));
         for tenant in tenants {
             let secret = busy.client_secret(tenant).await.unwrap().unwrap();
             assert_eq!(secret.expose_secret(), "secret of rewritten", "an older secret was put over a newer one");
         }
+    }
+
+    async fn an_event_follows_the_one_that_it_comes_from_whatever_the_clocks_say(store) {
+        let at = now();
+        let kept = tenant("0");
+        store.tenants.create(kept.clone(), origin_at(at)).await.unwrap();
+        for (n, seconds) in [(1, -3600), (2, 0), (3, 60), (4, 30), (5, -1)] {
+            let name = Name::parse("name", &n.to_string()).unwrap();
+            let renamed = store.tenants.rename(kept.id, name, origin_at(at + TimeDelta::seconds(seconds))).await.unwrap();
+            assert_eq!(renamed.name.as_str(), n.to_string());
+        }
+        let other = tenant("other");
+        store.tenants.create(other.clone(), origin_at(at - TimeDelta::hours(1))).await.unwrap();
+        let mut events = store.events("Test").await;
+        events.reverse();
+        assert_eq!(events.remove(0).tenant, Some(other.id), "only events about the same thing wait for one another");
+        let names: Vec<_> = events.iter().map(|event| event.changes["name"]["to"].as_str().unwrap()).collect();
+        assert_eq!(names, ["0", "1", "2", "3", "4", "5"]);
+        let micros: Vec<_> = events.iter().map(|event| (event.at - at).num_microseconds().unwrap()).collect();
+        assert_eq!(micros, [0, 1, 2, 60_000_000, 60_000_001, 60_000_002]);
+        assert!(events.iter().all(|event| event.id.time() == event.at));
+    }
+
+    async fn an_origin_is_for_one_change(store) {
+        let origin = origin();
+        let (one, two) = (tenant("one"), tenant("two"));
+        store.tenants.create(one, origin.clone()).await.unwrap();
+        let again = store.tenants.create(two.clone(), origin.clone()).await;
+        assert!(matches!(again, Err(StoreError::Failed(_))), "{again:?}");
+        assert_eq!(store.tenants.find(two.id).await.unwrap(), None);
+        assert_eq!(store.events("Test").await.len(), 1);
     }
 
     async fn migrations_go_down_and_up_again(store) {
