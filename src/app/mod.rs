@@ -4,6 +4,7 @@
 //! place that makes permits, so a use case that was not decided upon cannot be called.
 
 pub mod api_keys;
+pub mod audit_events;
 mod command;
 mod error;
 mod guard;

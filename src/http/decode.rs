@@ -60,6 +60,12 @@ impl Parts<'_> {
         Ok(PageRequest::parse(self.query.get("limit"), self.query.get("page_token"))?)
     }
 
+    /// A parameter of the query.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.get(name)
+    }
+
     /// The tenant of a route with [`TenantHeader::Required`].
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 mod admin_dialect;
 mod api_keys;
+mod audit_events;
 mod body;
 mod conditions;
 mod decode;

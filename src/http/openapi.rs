@@ -11,7 +11,7 @@ use utoipa::{OpenApi, openapi};
 
 use super::body::Body;
 use super::problem::{Details, ProblemBody};
-use super::{Route, TenantHeader, api_keys, oidc_config, oidc_settings, routes, service, tenants};
+use super::{Route, TenantHeader, api_keys, audit_events, oidc_config, oidc_settings, routes, service, tenants};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -40,6 +40,7 @@ use super::{Route, TenantHeader, api_keys, oidc_config, oidc_settings, routes, s
         api_keys::rotate::post,
         api_keys::suspend::post,
         api_keys::resume::post,
+        audit_events::list::get,
     )
 )]
 struct Document;
@@ -87,7 +88,7 @@ fn complete(operation: &mut Operation, route: &Route) {
             tenant.required(Required::True).description(Some("The tenant that the call is about.")).build()
         }
         TenantHeader::RequiredOfTenants => {
-            tenant.description(Some("The tenant whose keys are meant. A tenant's own keys must send it.")).build()
+            tenant.description(Some("The tenant whose things are meant. A tenant's own keys must send it.")).build()
         }
         TenantHeader::Optional => {
             tenant.description(Some("Must fit the caller and the path, when it is sent.")).build()
@@ -257,7 +258,7 @@ mod tests {
     use proptest::test_runner::TestRunner;
 
     use super::*;
-    use crate::domain::{Invalid, Name, OidcConfigDraft, Role};
+    use crate::domain::{AuditFilter, Invalid, Name, OidcConfigDraft, Role};
 
     #[test]
     fn the_description_has_exactly_the_routes_that_there_are() {
@@ -295,6 +296,12 @@ mod tests {
         accepts_all(&input["issuer_url"]["pattern"], |text| draft(text, "c", "s"));
         accepts_all(&input["client_id"]["pattern"], |text| draft("https://h", text, "s"));
         accepts_all(&input["scopes"]["items"]["pattern"], |text| draft("https://h", "c", text));
+        let parameters = document["paths"]["/v1/audit-events"]["get"]["parameters"].as_array().unwrap();
+        for name in ["action", "actor", "resource_type", "resource_id"] {
+            let described = parameters.iter().find(|parameter| parameter["name"] == name).unwrap();
+            let read = |text: &str| AuditFilter::parse(|asked| (asked == name).then_some(text)).map(drop);
+            accepts_all(&described["schema"]["pattern"], read);
+        }
     }
 
     fn accepts_all(pattern: &serde_json::Value, read: impl Fn(&str) -> Result<(), Invalid>) {

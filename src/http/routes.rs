@@ -1,6 +1,6 @@
 //! Every route. What a route's command may do is said by the policies under `policies/gatewood`.
 
-use super::{Routes, api_keys, oidc_config, oidc_settings, service, tenants};
+use super::{Routes, api_keys, audit_events, oidc_config, oidc_settings, service, tenants};
 
 /// The table of routes.
 #[must_use]
@@ -28,4 +28,5 @@ pub fn routes() -> Routes {
         .post("/v1/api-keys/{id}/rotate", api_keys::rotate::post)
         .post("/v1/api-keys/{id}/suspend", api_keys::suspend::post)
         .post("/v1/api-keys/{id}/resume", api_keys::resume::post)
+        .get("/v1/audit-events", audit_events::list::get)
 }

@@ -72,7 +72,7 @@ fn body(route: &Route) -> Option<Value> {
         "CreateApiKey" => Some(json!({ "name": "made", "roles": ["viewer"] })),
         "ReadHealth" | "ReadReadiness" | "ReadOpenApi" | "WhoAmI" | "ReadOidcSettings" | "ReadOidcConfig"
         | "DeleteOidcConfig" | "ListTenants" | "ReadTenant" | "DeleteTenant" | "ListApiKeys" | "ReadApiKey"
-        | "RevokeApiKey" | "RotateApiKey" | "SuspendApiKey" | "ResumeApiKey" => None,
+        | "RevokeApiKey" | "RotateApiKey" | "SuspendApiKey" | "ResumeApiKey" | "ListAuditEvents" => None,
         other => panic!("add {other} to the authorization matrix"),
     }
 }

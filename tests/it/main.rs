@@ -13,6 +13,7 @@ mod support;
 
 mod api_keys;
 mod architecture;
+mod audit_events;
 mod authorization_matrix;
 mod bad_input;
 mod cli;

@@ -92,6 +92,10 @@ async fn every_kind_of_request(server: &Running, root_key: &str) -> (Vec<Answer>
     answers.push(about.get(&path).send().await.expect(200));
     answers.push(about.get("/v1/api-keys").send().await.expect(200));
     answers.push(about.delete(&path).send().await.expect(204));
+    let history = root.get("/v1/audit-events").send().await.expect(200);
+    assert!(history.text.contains("client_secret") && history.text.contains("RotateApiKey"), "{history:?}");
+    answers.push(history);
+    answers.push(about.get("/v1/audit-events").send().await.expect(200));
     bodies_that_are_no_good(&about, &mut answers).await;
     secrets_in_wrong_places(server, root_key, &tenant, &mut answers).await;
     (answers, issued)
@@ -164,6 +168,9 @@ async fn secrets_in_wrong_places(server: &Running, key: &str, tenant: &str, answ
         root.get(&format!("/v1/tenants?limit={key}")).send().await.expect(400),
         root.get(&format!("/v1/tenants?page_token={key}")).send().await.expect(400),
         root.get(&format!("/v1/tenants?{key}=1")).send().await.expect(400),
+        root.get(&format!("/v1/audit-events?actor={key}")).send().await.expect(200),
+        root.get(&format!("/v1/audit-events?since={key}")).send().await.expect(400),
+        root.get(&format!("/v1/audit-events?action={key}")).send().await.expect(400),
         root.delete(&format!("/v1/api-keys/{key}")).send().await.expect(400),
         nobody.get(&format!("/v1/tenants?api_key={key}")).send().await,
     ] {

@@ -32,6 +32,13 @@ impl Caller {
         &self.headers
     }
 
+    /// The same caller without a header.
+    pub(crate) fn without(&self, name: &str) -> Self {
+        let mut caller = self.clone();
+        caller.headers.remove(name);
+        caller
+    }
+
     pub(crate) fn get(&self, path: &str) -> Request {
         self.request(Method::GET, path)
     }

@@ -80,6 +80,16 @@ impl Raw {
         }
     }
 
+    /// What the database says to statements that it refuses.
+    #[track_caller]
+    pub(crate) fn refused(&mut self, statements: &str) -> String {
+        let outcome = match self {
+            Self::Sqlite(connection) => connection.batch_execute(statements),
+            Self::Postgres(connection) => connection.batch_execute(statements),
+        };
+        outcome.map_or_else(|error| error.to_string(), |()| panic!("it was not refused: {statements}"))
+    }
+
     /// The texts that a query gives in its column `value`.
     #[track_caller]
     pub(crate) fn texts(&mut self, query: &str) -> Vec<String> {
