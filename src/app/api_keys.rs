@@ -54,22 +54,47 @@ pub struct RotateApiKey {
     pub grace: Duration,
 }
 
-/// Revoke a key for good.
-#[derive(Debug, Clone, Copy)]
-pub struct RevokeApiKey {
-    /// Which.
-    pub key: KeyRef,
-    /// Whether it is the last root key that works.
-    pub last_root: bool,
+/// A command after which a key works no more.
+macro_rules! stops_a_key {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name {
+            /// Which.
+            pub key: KeyRef,
+            /// Whether it is the last root key that works.
+            pub last_root: bool,
+        }
+
+        impl Command for $name {
+            const ACTION: ActionUse = on_record(stringify!($name), "administer", "last_root: Bool");
+
+            fn resource(&self) -> Resource {
+                self.key.record()
+            }
+
+            fn context(&self) -> Vec<(&'static str, Attribute)> {
+                vec![("last_root", Attribute::Bool(self.last_root))]
+            }
+
+            async fn gather(self, app: &App, call: &Call) -> Gathered<Self> {
+                Ok(Self { last_root: self.key.is_last_root(app, call).await?, ..self })
+            }
+
+            fn example() -> Self {
+                Self { key: KeyRef::EXAMPLE, last_root: true }
+            }
+        }
+    };
 }
 
-/// Suspend a key until it is resumed.
-#[derive(Debug, Clone, Copy)]
-pub struct SuspendApiKey {
-    /// Which.
-    pub key: KeyRef,
-    /// Whether it is the last root key that works.
-    pub last_root: bool,
+stops_a_key! {
+    /// Revoke a key for good.
+    RevokeApiKey
+}
+stops_a_key! {
+    /// Suspend a key until it is resumed.
+    SuspendApiKey
 }
 
 /// Let a suspended key work again.
@@ -168,46 +193,6 @@ impl Command for RotateApiKey {
 
     fn example() -> Self {
         Self { key: KeyRef::EXAMPLE, grace: Duration::zero() }
-    }
-}
-
-impl Command for RevokeApiKey {
-    const ACTION: ActionUse = on_record("RevokeApiKey", "administer", "last_root: Bool");
-
-    fn resource(&self) -> Resource {
-        self.key.record()
-    }
-
-    fn context(&self) -> Vec<(&'static str, Attribute)> {
-        vec![("last_root", Attribute::Bool(self.last_root))]
-    }
-
-    async fn gather(self, app: &App, call: &Call) -> Gathered<Self> {
-        Ok(Self { last_root: self.key.is_last_root(app, call).await?, ..self })
-    }
-
-    fn example() -> Self {
-        Self { key: KeyRef::EXAMPLE, last_root: true }
-    }
-}
-
-impl Command for SuspendApiKey {
-    const ACTION: ActionUse = on_record("SuspendApiKey", "administer", "last_root: Bool");
-
-    fn resource(&self) -> Resource {
-        self.key.record()
-    }
-
-    fn context(&self) -> Vec<(&'static str, Attribute)> {
-        vec![("last_root", Attribute::Bool(self.last_root))]
-    }
-
-    async fn gather(self, app: &App, call: &Call) -> Gathered<Self> {
-        Ok(Self { last_root: self.key.is_last_root(app, call).await?, ..self })
-    }
-
-    fn example() -> Self {
-        Self { key: KeyRef::EXAMPLE, last_root: true }
     }
 }
 
