@@ -18,10 +18,10 @@ use super::{Parts, Problem};
 use crate::app::api_keys::{IssuedKey, KeyRef};
 use crate::domain::{ApiKey, ApiKeyId, TenantId};
 
-/// A key's record.
+/// What every answer about a key has.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ApiKey)]
-pub(super) struct ApiKeyBody {
+#[schema(as = ApiKeyBasics)]
+pub(super) struct BasicsBody {
     /// Its id, which is also part of the key's text.
     id: Uuid,
     /// What its maker called it.
@@ -36,6 +36,14 @@ pub(super) struct ApiKeyBody {
     expires_at: Option<DateTime<Utc>>,
     /// Who made it: `api_key:<id>`, or `system:<what>`.
     created_by: String,
+}
+
+/// A key's record.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ApiKey)]
+pub(super) struct ApiKeyBody {
+    #[serde(flatten)]
+    basics: BasicsBody,
     /// Since when it is suspended.
     suspended_at: Option<DateTime<Utc>>,
     /// When it was last used, to within a minute.
@@ -44,41 +52,12 @@ pub(super) struct ApiKeyBody {
     previous_valid_until: Option<DateTime<Utc>>,
 }
 
-impl From<ApiKey> for ApiKeyBody {
-    fn from(key: ApiKey) -> Self {
-        Self {
-            id: key.id.uuid(),
-            name: key.name.as_str().to_owned(),
-            roles: key.roles.names().collect(),
-            tenant_id: key.scope.tenant().map(TenantId::uuid),
-            created_at: key.created_at,
-            expires_at: key.expires_at,
-            created_by: key.created_by,
-            suspended_at: key.suspended_at,
-            last_used_at: key.last_used_at,
-            previous_valid_until: key.previous_valid_until,
-        }
-    }
-}
-
 /// A key with its text, which is shown this once.
 #[derive(Serialize, ToSchema)]
 #[schema(as = IssuedApiKey)]
 pub(super) struct IssuedKeyBody {
-    /// Its id, which is also part of the key's text.
-    id: Uuid,
-    /// What its maker called it.
-    name: String,
-    /// The roles that it was given.
-    roles: Vec<&'static str>,
-    /// The tenant that it belongs to; `null` for an instance-level key.
-    tenant_id: Option<Uuid>,
-    /// When it was made.
-    created_at: DateTime<Utc>,
-    /// From when on it does not work; `null`: never.
-    expires_at: Option<DateTime<Utc>>,
-    /// Who made it: `api_key:<id>`, or `system:<what>`.
-    created_by: String,
+    #[serde(flatten)]
+    basics: BasicsBody,
     /// Until when the secret before goes on working; only after a rotation.
     #[serde(skip_serializing_if = "Option::is_none")]
     previous_valid_until: Option<DateTime<Utc>>,
@@ -87,8 +66,8 @@ pub(super) struct IssuedKeyBody {
     key: String,
 }
 
-impl From<IssuedKey> for IssuedKeyBody {
-    fn from(IssuedKey { key, material }: IssuedKey) -> Self {
+impl From<&ApiKey> for BasicsBody {
+    fn from(key: &ApiKey) -> Self {
         Self {
             id: key.id.uuid(),
             name: key.name.as_str().to_owned(),
@@ -96,7 +75,26 @@ impl From<IssuedKey> for IssuedKeyBody {
             tenant_id: key.scope.tenant().map(TenantId::uuid),
             created_at: key.created_at,
             expires_at: key.expires_at,
-            created_by: key.created_by,
+            created_by: key.created_by.clone(),
+        }
+    }
+}
+
+impl From<ApiKey> for ApiKeyBody {
+    fn from(key: ApiKey) -> Self {
+        Self {
+            basics: BasicsBody::from(&key),
+            suspended_at: key.suspended_at,
+            last_used_at: key.last_used_at,
+            previous_valid_until: key.previous_valid_until,
+        }
+    }
+}
+
+impl From<IssuedKey> for IssuedKeyBody {
+    fn from(IssuedKey { key, material }: IssuedKey) -> Self {
+        Self {
+            basics: BasicsBody::from(&key),
             previous_valid_until: key.previous_valid_until,
             key: material.reveal().expose_secret().to_owned(),
         }
