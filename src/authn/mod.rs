@@ -1,6 +1,7 @@
 //! Presented credentials into a [`Caller`](crate::domain::Caller).
 
 mod authenticator;
+pub mod issuers;
 mod key_cache;
 mod presented;
 
