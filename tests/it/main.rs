@@ -21,6 +21,7 @@ mod cors;
 mod documentation;
 mod faults;
 mod grpc;
+mod issuers;
 mod licences;
 mod oidc_config;
 mod oidc_settings;

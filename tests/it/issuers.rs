@@ -1,0 +1,442 @@
+//! Issuers' keys: what is fetched, what is refused, and what is remembered.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use gatewood::authn::issuers::{KeyError, KeySetTiming, KeySets, Outbound, OutboundSettings};
+use gatewood::domain::Clock;
+use jsonwebtoken::Algorithm;
+use serde_json::json;
+
+use crate::support::{Behaviour, SigningKey, TestIssuer};
+
+const FRESH_FOR: i64 = 600;
+const COOLDOWN: i64 = 30;
+const STALE_BOUND: i64 = 86_400;
+
+/// Key sets with a clock of their own.
+struct World {
+    keys: KeySets,
+    seconds: Arc<AtomicI64>,
+}
+
+impl World {
+    fn new(issuer: &TestIssuer) -> Self {
+        Self::with(issuer, &["127.0.0.0/8", "::1/128"], Duration::from_secs(20))
+    }
+
+    fn with(issuer: &TestIssuer, allowed: &[&str], timeout: Duration) -> Self {
+        let seconds = Arc::new(AtomicI64::new(1_800_000_000));
+        let clock = Clock::from_fn({
+            let seconds = Arc::clone(&seconds);
+            move || chrono::DateTime::from_timestamp(seconds.load(Ordering::SeqCst), 0).unwrap()
+        });
+        let outbound = Outbound::new(OutboundSettings {
+            allowed_networks: allowed.iter().map(|network| network.parse().unwrap()).collect(),
+            certificates: vec![issuer.ca_der()],
+            timeout,
+        });
+        let seconds_of = |seconds: i64| Duration::from_secs(seconds.try_into().unwrap());
+        let timing = KeySetTiming {
+            fresh_for: seconds_of(FRESH_FOR),
+            cooldown: seconds_of(COOLDOWN),
+            stale_bound: seconds_of(STALE_BOUND),
+        };
+        Self { keys: KeySets::new(outbound.unwrap(), clock, timing), seconds }
+    }
+
+    fn wait(&self, seconds: i64) {
+        self.seconds.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    async fn find(&self, issuer: &TestIssuer, kid: &str) -> Result<(), KeyError> {
+        self.keys.find(issuer.url(), Some(kid), Algorithm::ES256).await.map(|_key| ())
+    }
+
+    /// The text for the log of a look-up that must fail because the keys cannot be fetched.
+    async fn why(&self, url: &str) -> String {
+        match self.keys.find(url, Some("p256-1"), Algorithm::ES256).await {
+            Err(KeyError::Unavailable(why)) => why,
+            Err(KeyError::Unknown) => panic!("unknown, and not unavailable"),
+            Ok(_key) => panic!("there is a key"),
+        }
+    }
+}
+
+/// Waits for what happens in the background.
+async fn eventually(what: &str, happened: impl Fn() -> bool) {
+    for _ in 0..400 {
+        if happened() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it did not happen: {what}");
+}
+
+#[tokio::test]
+async fn every_kind_of_key_verifies_what_it_signed() {
+    let issuer = TestIssuer::start().await;
+    let world = World::new(&issuer);
+    for algorithm in [Algorithm::RS256, Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA] {
+        let signing = issuer.key(algorithm);
+        let token = issuer.token_with(&signing.header(), json!({ "sub": "somebody" }), &signing);
+        let key = world.keys.find(issuer.url(), Some(&signing.kid), algorithm).await.ok().unwrap();
+        let mut validation = jsonwebtoken::Validation::new(algorithm);
+        validation.set_issuer(&[issuer.url()]);
+        let claims = jsonwebtoken::decode::<serde_json::Value>(&token, &key.decoding, &validation).unwrap().claims;
+        assert_eq!(claims["sub"], "somebody");
+        assert!(world.keys.is_current(issuer.url(), &key));
+    }
+    assert_eq!(issuer.requests(), 2, "one discovery document and one key set, for all of them");
+}
+
+// ------------------------------------------------------------------ where nothing is fetched from
+
+#[tokio::test]
+async fn an_address_of_the_network_this_runs_in_is_refused_before_a_connection() {
+    let issuer = TestIssuer::start().await;
+    let world = World::with(&issuer, &[], Duration::from_secs(20));
+    let port = issuer.url().rsplit(':').next().unwrap();
+    for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "[::1]", "10.0.0.1", "169.254.169.254", "0.0.0.0"] {
+        let why = world.why(&format!("https://{host}:{port}")).await;
+        assert!(why.starts_with("address: ") && why.contains("not public"), "{host}: {why}");
+    }
+    let plain = world.why(&format!("http://localhost:{port}")).await;
+    assert!(plain.contains("not public"), "{plain}");
+    assert_eq!(issuer.connections(), 0);
+}
+
+#[tokio::test]
+async fn an_allowed_network_opens_a_name_only_with_all_of_its_addresses() {
+    let issuer = TestIssuer::start_with("localhost", &["localhost"]).await;
+    let open = World::new(&issuer);
+    assert_eq!(open.find(&issuer, "p256-1").await, Ok(()));
+    let other = World::with(&issuer, &["10.0.0.0/8"], Duration::from_secs(20));
+    assert!(other.why(issuer.url()).await.contains("not public"));
+}
+
+#[tokio::test]
+async fn keys_at_a_private_address_are_refused_although_the_issuer_is_not() {
+    let issuer = TestIssuer::start().await;
+    let world = World::with(&issuer, &["127.0.0.1/32"], Duration::from_secs(20));
+    let victim = TestIssuer::start().await;
+    let port = victim.url().rsplit(':').next().unwrap();
+    for uri in [format!("https://127.0.0.2:{port}/keys"), "https://169.254.169.254/latest/meta-data/".to_owned()] {
+        issuer.discovery(Behaviour::Json(json!({ "issuer": issuer.url(), "jwks_uri": uri })));
+        let why = world.why(issuer.url()).await;
+        assert!(why.starts_with("keys_address: "), "{uri}: {why}");
+        world.wait(COOLDOWN);
+    }
+    assert_eq!(victim.connections(), 0);
+}
+
+#[tokio::test]
+async fn keys_over_plain_http_are_refused_but_from_this_machine() {
+    let issuer = TestIssuer::start().await;
+    let world = World::new(&issuer);
+    for uri in ["http://login.example.com/keys", "http://8.8.8.8/keys", "file:///etc/passwd", "/keys"] {
+        issuer.discovery(Behaviour::Json(json!({ "issuer": issuer.url(), "jwks_uri": uri })));
+        let why = world.why(issuer.url()).await;
+        assert!(why.starts_with("jwks_uri: "), "{uri}: {why}");
+        world.wait(COOLDOWN);
+    }
+    let plain = TestIssuer::start_plain().await;
+    assert_eq!(world.find(&plain, "p256-1").await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed_wherever_it_leads() {
+    let issuer = TestIssuer::start().await;
+    let world = World::new(&issuer);
+    let victim = TestIssuer::start().await;
+    for status in [301, 302, 303, 307, 308] {
+        let location = format!("Location: {}/.well-known/openid-configuration\r\n", victim.url());
+        issuer.discovery(Behaviour::Raw(status, location, Vec::new()));
+        assert!(world.why(issuer.url()).await.contains("redirect"));
+        world.wait(COOLDOWN);
+    }
+    issuer.discovery(Behaviour::Right);
+    issuer.jwks(Behaviour::Raw(302, format!("Location: {}/keys\r\n", victim.url()), Vec::new()));
+    assert!(world.why(issuer.url()).await.contains("redirect"));
+    assert_eq!(victim.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_or_for_another_name_ends_it() {
+    let untrusted = TestIssuer::start_untrusted().await;
+    let world = World::new(&untrusted);
+    let why = world.why(untrusted.url()).await;
+    assert_eq!(why, "connection: TLS failed: the server's certificate is not of an authority that is trusted here");
+    assert_eq!(untrusted.requests(), 0);
+    let other = TestIssuer::start_with("127.0.0.1", &["secret-name.example.com"]).await;
+    let why = world.why(other.url()).await;
+    assert_eq!(why, "connection: TLS failed: the server's certificate is for another name");
+    let plain = TestIssuer::start_plain().await;
+    let why = world.why(&plain.url().replace("http:", "https:")).await;
+    assert_eq!(why, "connection: TLS failed: the server does not speak TLS");
+}
+
+// ------------------------------------------------------------------ what is not taken for keys
+
+#[tokio::test]
+async fn an_answer_that_is_not_a_discovery_document_gives_no_keys() {
+    let issuer = TestIssuer::start().await;
+    let world = World::new(&issuer);
+    let right = json!({ "issuer": issuer.url(), "jwks_uri": format!("{}/keys", issuer.url()) });
+    let raw = |status, headers: &str, body: &str| Behaviour::Raw(status, headers.to_owned(), body.as_bytes().to_vec());
+    let with_issuer = |name: &str| {
+        let mut document = right.clone();
+        document["issuer"] = json!(name);
+        Behaviour::Json(document)
+    };
+    for (behaviour, why) in [
+        (raw(500, "", ""), "discovery: the answer has the status 500 and not 200"),
+        (raw(404, "", ""), "discovery: the answer has the status 404 and not 200"),
+        (raw(200, "", "<html>"), "discovery: the answer is not a JSON object with an issuer and a jwks_uri"),
+        (raw(200, "", "[\"a\",\"b\"]"), "discovery: the answer is not a JSON object with an issuer and a jwks_uri"),
+        (Behaviour::Json(json!({})), "discovery: the answer is not a JSON object with an issuer and a jwks_uri"),
+        (raw(200, "Content-Encoding: gzip\r\n", &right.to_string()), "discovery: the answer is compressed"),
+        (raw(200, "", &" ".repeat(256 * 1024 + 1)), "discovery: the answer has more than 262144 bytes"),
+        (Behaviour::Endless, "discovery: the answer has more than 262144 bytes"),
+        (Behaviour::Broken, "discovery: the answer could not be read as HTTP to its end"),
+        (
+            raw(200, &"X: y\r\n".repeat(100), &right.to_string()),
+            "discovery: the answer could not be read as HTTP to its end",
+        ),
+        (
+            with_issuer("https://other.example.com"),
+            "issuer: the document names another issuer than the URL that it came from",
+        ),
+        (
+            with_issuer(&format!("{}/realm", issuer.url())),
+            "issuer: the document names another issuer than the URL that it came from",
+        ),
+        (
+            with_issuer(&format!("{}//", issuer.url())),
+            "issuer: the document names another issuer than the URL that it came from",
+        ),
+    ] {
+        issuer.discovery(behaviour);
+        assert_eq!(world.why(issuer.url()).await, why);
+        world.wait(COOLDOWN);
+    }
+    issuer.discovery(with_issuer(&format!("{}/", issuer.url())));
+    assert_eq!(world.find(&issuer, "p256-1").await, Ok(()));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_a_key_set_gives_no_keys() {
+    let issuer = TestIssuer::start().await;
+    let world = World::new(&issuer);
+    for (behaviour, why) in [
+        (Behaviour::Json(json!([])), "keys: the answer is not a JSON object with a list `keys`"),
+        (Behaviour::Json(json!({ "keys": vec![json!({}); 101] })), "keys: there are more than 100 keys"),
+        (Behaviour::Raw(503, String::new(), Vec::new()), "keys: the answer has the status 503 and not 200"),
+        (Behaviour::Endless, "keys: the answer has more than 262144 bytes"),
+    ] {
+        issuer.jwks(behaviour);
+        assert_eq!(world.why(issuer.url()).await, why);
+        world.wait(COOLDOWN);
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_slow_is_given_up() {
+    let issuer = TestIssuer::start().await;
+    let world = World::with(&issuer, &["127.0.0.0/8"], Duration::from_millis(1500));
+    issuer.discovery(Behaviour::Slow(Duration::from_secs(600)));
+    assert_eq!(world.why(issuer.url()).await, "discovery: it took longer than 1500 ms");
+    // One that accepts and never says a word of TLS.
+    let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let why = world.why(&format!("https://{}", mute.local_addr().unwrap())).await;
+    assert_eq!(why, "connection: no connection could be made within 1125 ms");
+}
+
+#[tokio::test]
+async fn symmetric_and_weak_keys_verify_nothing() {
+    let issuer = TestIssuer::start().await;
+    let world = World::new(&issuer);
+    issuer.jwks(Behaviour::Json(json!({ "keys": [
+        { "kty": "oct", "kid": "p256-1", "k": "c2VjcmV0" },
+        { "kty": "RSA", "kid": "weak", "n": "u".repeat(171), "e": "AQAB" },
+        { "kty": "EC", "kid": "enc", "use": "enc", "crv": "P-256", "x": "A".repeat(43), "y": "A".repeat(43) },
+    ] })));
+    for (kid, algorithm) in [
+        ("p256-1", Algorithm::HS256),
+        ("p256-1", Algorithm::ES256),
+        ("weak", Algorithm::RS256),
+        ("enc", Algorithm::ES256),
+    ] {
+        let found = world.keys.find(issuer.url(), Some(kid), algorithm).await;
+        assert_eq!(found.err(), Some(KeyError::Unknown), "{kid}");
+    }
+}
+
+// ------------------------------------------------------------------ what is remembered
+
+#[tokio::test]
+async fn requests_at_once_are_one_fetch_also_when_the_first_goes_away() {
+    let issuer = TestIssuer::start().await;
+    let world = Arc::new(World::new(&issuer));
+    issuer.discovery(Behaviour::Slow(Duration::from_millis(500)));
+    let first = {
+        let (world, url) = (Arc::clone(&world), issuer.url().to_owned());
+        tokio::spawn(async move { world.keys.find(&url, Some("p256-1"), Algorithm::ES256).await.is_ok() })
+    };
+    eventually("the first request arrives", || issuer.requests() == 1).await;
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    let found = futures_util::future::join_all((0..50).map(|_| world.find(&issuer, "p256-1"))).await;
+    assert!(found.iter().all(Result::is_ok));
+    assert_eq!(issuer.requests(), 2);
+}
+
+#[tokio::test]
+async fn strangers_with_unknown_key_ids_do_not_make_the_service_hammer_an_issuer() {
+    let issuer = TestIssuer::start().await;
+    let world = World::new(&issuer);
+    assert_eq!(world.find(&issuer, "p256-1").await, Ok(()));
+    for number in 0..200 {
+        assert_eq!(world.find(&issuer, &format!("made-up-{number}")).await, Err(KeyError::Unknown));
+    }
+    assert_eq!(issuer.key_requests(), 1);
+    world.wait(COOLDOWN);
+    for number in 0..200 {
+        assert_eq!(world.find(&issuer, &format!("made-up-{number}")).await, Err(KeyError::Unknown));
+    }
+    assert_eq!(issuer.key_requests(), 2);
+}
+
+#[tokio::test]
+async fn an_issuer_that_fails_is_left_alone_for_the_cooldown() {
+    let issuer = TestIssuer::start().await;
+    let world = World::new(&issuer);
+    issuer.discovery(Behaviour::Raw(500, String::new(), Vec::new()));
+    for _ in 0..100 {
+        assert!(world.why(issuer.url()).await.contains("status 500"));
+    }
+    assert_eq!(issuer.requests(), 1);
+    issuer.discovery(Behaviour::Right);
+    world.wait(COOLDOWN - 1);
+    world.why(issuer.url()).await;
+    world.wait(1);
+    assert_eq!(world.find(&issuer, "p256-1").await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_new_key_is_found_after_the_cooldown_and_the_old_one_is_dead_from_then_on() {
+    let issuer = TestIssuer::start().await;
+    let world = World::new(&issuer);
+    let old = world.keys.find(issuer.url(), Some("p256-1"), Algorithm::ES256).await.ok().unwrap();
+    issuer.rotate_keys();
+    assert_eq!(world.find(&issuer, "p256-2").await, Err(KeyError::Unknown), "it was asked just now");
+    assert!(world.keys.is_current(issuer.url(), &old));
+    world.wait(COOLDOWN);
+    assert_eq!(world.find(&issuer, "p256-2").await, Ok(()));
+    assert!(!world.keys.is_current(issuer.url(), &old));
+    assert_eq!(world.find(&issuer, "p256-1").await, Err(KeyError::Unknown));
+}
+
+#[tokio::test]
+async fn a_key_that_stays_is_still_the_same_after_a_refresh_and_one_with_other_numbers_is_not() {
+    let issuer = TestIssuer::start().await;
+    let world = World::new(&issuer);
+    let (kept, replaced) = (SigningKey::p256("kept"), SigningKey::p256("replaced"));
+    issuer.set_keys(vec![kept.clone(), replaced]);
+    let of = async |kid| world.keys.find(issuer.url(), Some(kid), Algorithm::ES256).await.ok().unwrap();
+    let before = (of("kept").await, of("replaced").await);
+    issuer.set_keys(vec![kept, SigningKey::p256("replaced")]);
+    world.wait(FRESH_FOR);
+    let after = (of("kept").await, of("replaced").await);
+    assert!(Arc::ptr_eq(&before.0, &after.0));
+    assert!(!Arc::ptr_eq(&before.1, &after.1));
+    assert!(world.keys.is_current(issuer.url(), &before.0));
+    assert!(!world.keys.is_current(issuer.url(), &before.1));
+}
+
+#[tokio::test]
+async fn keys_in_use_are_fetched_anew_before_anybody_has_to_wait() {
+    let issuer = TestIssuer::start().await;
+    let world = World::new(&issuer);
+    let key = world.keys.find(issuer.url(), Some("p256-1"), Algorithm::ES256).await.ok().unwrap();
+    world.wait(FRESH_FOR * 3 / 4 - 1);
+    assert!(world.keys.is_current(issuer.url(), &key));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(issuer.requests(), 2);
+    world.wait(1);
+    issuer.rotate_keys();
+    assert!(world.keys.is_current(issuer.url(), &key), "nobody waits");
+    eventually("the keys are fetched anew", || !world.keys.is_current(issuer.url(), &key)).await;
+    assert_eq!(issuer.key_requests(), 2);
+}
+
+#[tokio::test]
+async fn keys_that_are_no_longer_fresh_do_not_count_until_they_are_fetched_anew() {
+    let issuer = TestIssuer::start().await;
+    let world = World::new(&issuer);
+    let key = world.keys.find(issuer.url(), Some("p256-1"), Algorithm::ES256).await.ok().unwrap();
+    issuer.rotate_keys();
+    world.wait(FRESH_FOR);
+    assert!(!world.keys.is_current(issuer.url(), &key));
+    assert_eq!(world.find(&issuer, "p256-1").await, Err(KeyError::Unknown));
+    assert_eq!(world.find(&issuer, "p256-2").await, Ok(()));
+}
+
+#[tokio::test]
+async fn stale_keys_count_while_the_issuer_is_away_up_to_the_bound() {
+    let issuer = TestIssuer::start().await;
+    let world = World::new(&issuer);
+    let key = world.keys.find(issuer.url(), Some("p256-1"), Algorithm::ES256).await.ok().unwrap();
+    issuer.away(true);
+    world.wait(FRESH_FOR);
+    assert_eq!(world.find(&issuer, "p256-1").await, Ok(()));
+    assert!(world.keys.is_current(issuer.url(), &key));
+    assert!(matches!(world.find(&issuer, "p256-2").await, Err(KeyError::Unavailable(_))), "who knows what it has now");
+    let asked = issuer.connections();
+    for _ in 0..100 {
+        assert_eq!(world.find(&issuer, "p256-1").await, Ok(()));
+    }
+    assert_eq!(issuer.connections(), asked);
+    world.wait(STALE_BOUND - FRESH_FOR - 1);
+    assert_eq!(world.find(&issuer, "p256-1").await, Ok(()));
+    world.wait(1);
+    assert!(!world.keys.is_current(issuer.url(), &key));
+    assert!(matches!(world.find(&issuer, "p256-1").await, Err(KeyError::Unavailable(_))));
+    issuer.away(false);
+    world.wait(COOLDOWN);
+    assert_eq!(world.find(&issuer, "p256-1").await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_turned_back_makes_no_key_younger() {
+    let issuer = TestIssuer::start().await;
+    let world = World::new(&issuer);
+    let key = world.keys.find(issuer.url(), Some("p256-1"), Algorithm::ES256).await.ok().unwrap();
+    world.wait(-1);
+    assert!(!world.keys.is_current(issuer.url(), &key));
+    assert_eq!(world.find(&issuer, "p256-1").await, Ok(()));
+    assert_eq!(issuer.key_requests(), 2);
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_of_an_issuer_makes_no_difference() {
+    let issuer = TestIssuer::start().await;
+    let world = World::new(&issuer);
+    let with_slash = format!("{}/", issuer.url());
+    let key = world.keys.find(&with_slash, Some("p256-1"), Algorithm::ES256).await.ok().unwrap();
+    assert!(world.keys.is_current(issuer.url(), &key));
+    assert_eq!(world.find(&issuer, "p256-1").await, Ok(()));
+    assert_eq!(issuer.key_requests(), 1);
+}
+
+#[tokio::test]
+async fn a_key_of_one_issuer_is_none_of_another() {
+    let (one, two) = (TestIssuer::start().await, TestIssuer::start().await);
+    let world = World::new(&one);
+    let key = world.keys.find(one.url(), Some("p256-1"), Algorithm::ES256).await.ok().unwrap();
+    assert_eq!(world.find(&two, "p256-1").await, Ok(()));
+    assert!(!world.keys.is_current(two.url(), &key));
+    assert!(!world.keys.is_current("https://login.example.com", &key));
+}
