@@ -46,6 +46,7 @@ const fn secret(key: Key) -> Key {
 const ADDRESS: &str = "an address and a port, like 127.0.0.1:8080 or [::1]:8080";
 const ENCRYPTION_KEY: &str = "the standard base64 of 32 bytes, or id:base64[,id:base64...] with the primary key first";
 const ORIGINS: &str = "a list of origins, like https://console.example.com, http://localhost:5173";
+const NETWORKS: &str = "a list of networks, like 10.0.0.0/8, 192.0.2.7/32";
 const DURATION: &str = "a duration, like 500ms, 10s or 2m";
 
 /// Every key, in the order in which they are documented.
@@ -123,7 +124,7 @@ pub const KEYS: &[Key] = &[
     key(
         "server.trusted_proxies",
         Some(""),
-        "a list of networks, like 10.0.0.0/8, 192.0.2.7/32",
+        NETWORKS,
         "Whose `X-Forwarded-For` counts: `request.ip` is then the right-most hop that is none of them, or `0.0.0.0` where that hop cannot be read.",
     ),
     key(
@@ -149,6 +150,42 @@ pub const KEYS: &[Key] = &[
         None,
         "a file that exists",
         "Certificates of authorities in PEM. When set, only clients with a certificate that one of them has signed are let in (mTLS). Read again when it changes.",
+    ),
+    key(
+        "oidc.allowed_networks",
+        Some(""),
+        NETWORKS,
+        "Issuers may have these addresses, although they are not public. Any other private, loopback, link-local or otherwise special address is refused.",
+    ),
+    key(
+        "oidc.ca_certificates",
+        None,
+        "a PEM file with at least one certificate",
+        "Authorities that vouch for issuers, beside those of the platform. The file is read at start.",
+    ),
+    key(
+        "oidc.timeout",
+        Some("5s"),
+        DURATION,
+        "How long one request to an issuer may take, from the look-up of its name to the last byte.",
+    ),
+    key(
+        "oidc.keys_fresh_for",
+        Some("10m"),
+        DURATION,
+        "How long an issuer's keys count until they are fetched anew. A key that the issuer withdraws is refused after this time at the latest, while the issuer answers.",
+    ),
+    key(
+        "oidc.keys_cooldown",
+        Some("30s"),
+        DURATION,
+        "How long an issuer is left alone after its keys were fetched, or could not be. A new key is known after this time at the latest.",
+    ),
+    key(
+        "oidc.keys_stale_bound",
+        Some("24h"),
+        "a duration, like 6h or 24h, that is no shorter than `oidc.keys_fresh_for`",
+        "How long an issuer's keys count while it does not answer.",
     ),
     key("log.format", Some("auto"), "auto, human or json", "`auto`: for people on a terminal, JSON otherwise."),
     key(

@@ -45,6 +45,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// `[tls]`; `None`: both ports speak clear text.
     pub tls: Option<TlsConfig>,
+    /// `[oidc]`
+    pub oidc: OidcIssuersConfig,
     /// `[log]`
     pub log: LogConfig,
 }
@@ -92,6 +94,23 @@ pub struct TlsConfig {
     pub key: PathBuf,
     /// Whose certificates clients must have; `None`: clients need none.
     pub client_ca: Option<PathBuf>,
+}
+
+/// `[oidc]`: how issuers are talked to.
+#[derive(Debug, Clone)]
+pub struct OidcIssuersConfig {
+    /// Which addresses they may have although they are not public.
+    pub allowed_networks: Vec<IpNet>,
+    /// The certificates, in DER, of the authorities that vouch for them beside the platform's.
+    pub ca_certificates: Vec<Vec<u8>>,
+    /// How long one request may take.
+    pub timeout: Duration,
+    /// How long their keys count.
+    pub keys_fresh_for: Duration,
+    /// How long they are left alone after their keys were asked for.
+    pub keys_cooldown: Duration,
+    /// How long their keys count while they do not answer.
+    pub keys_stale_bound: Duration,
 }
 
 /// `[log]`

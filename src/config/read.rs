@@ -7,13 +7,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use secrecy::SecretString;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::keys::Key;
 use super::{
-    Config, ConfigError, ControlPolicyChoice, DatabaseConfig, Layers, LogConfig, LogFormat, Origin, ServerConfig,
-    TlsConfig,
+    Config, ConfigError, ControlPolicyChoice, DatabaseConfig, Layers, LogConfig, LogFormat, OidcIssuersConfig, Origin,
+    ServerConfig, TlsConfig,
 };
 use crate::domain::invalid::quoted;
 use crate::domain::{DatabaseUrl, KeyMaterial, WebOrigin};
@@ -54,6 +56,7 @@ impl Config {
                 cors_origins: reader.origins("server.cors_origins")?,
             },
             tls: reader.tls()?,
+            oidc: oidc(&reader)?,
             log: LogConfig {
                 format: reader.value("log.format", |text| match text {
                     "auto" => Some(LogFormat::Auto),
@@ -65,6 +68,20 @@ impl Config {
             },
         })
     }
+}
+
+fn oidc(reader: &Reader<'_>) -> Result<OidcIssuersConfig, ConfigError> {
+    let keys_fresh_for = reader.duration("oidc.keys_fresh_for")?;
+    Ok(OidcIssuersConfig {
+        allowed_networks: reader.value("oidc.allowed_networks", networks)?,
+        ca_certificates: reader.certificates("oidc.ca_certificates")?,
+        timeout: reader.duration("oidc.timeout")?,
+        keys_fresh_for,
+        keys_cooldown: reader.duration("oidc.keys_cooldown")?,
+        keys_stale_bound: reader.value("oidc.keys_stale_bound", |text| {
+            humantime::parse_duration(text).ok().filter(|bound| *bound >= keys_fresh_for)
+        })?,
+    })
 }
 
 struct Reader<'a>(&'a Layers);
@@ -115,6 +132,22 @@ impl Reader<'_> {
             (None, Some(_), _) => Err(alone("tls.key", "tls.cert")),
             (None, None, Some(_)) => Err(alone("tls.client_ca", "tls.cert")),
             (None, None, None) => Ok(None),
+        }
+    }
+
+    /// The certificates of a file, in DER.
+    fn certificates(&self, name: &str) -> Result<Vec<Vec<u8>>, ConfigError> {
+        let Some((path, origin)) = self.0.0.get(name) else { return Ok(Vec::new()) };
+        let unusable =
+            |what: &str| ConfigError(format!("`{name}` (from {origin}) names {}, which {what}", quoted(path)));
+        let text = fs::read(path).map_err(|error| unusable(&format!("cannot be read: {error}")))?;
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+        match certificates {
+            Ok(certificates) if !certificates.is_empty() => {
+                Ok(certificates.into_iter().map(|certificate| certificate.to_vec()).collect())
+            }
+            Ok(_none) => Err(unusable("has no certificate in PEM in it")),
+            Err(error) => Err(unusable(&format!("is not PEM that can be read: {error}"))),
         }
     }
 

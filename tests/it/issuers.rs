@@ -8,6 +8,7 @@ use gatewood::authn::issuers::{KeyError, KeySetTiming, KeySets, Outbound, Outbou
 use gatewood::domain::Clock;
 use jsonwebtoken::Algorithm;
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
 
 use crate::support::{Behaviour, SigningKey, TestIssuer};
 
@@ -173,8 +174,12 @@ async fn a_certificate_that_is_not_trusted_or_for_another_name_ends_it() {
     let other = TestIssuer::start_with("127.0.0.1", &["secret-name.example.com"]).await;
     let why = world.why(other.url()).await;
     assert_eq!(why, "connection: TLS failed: the server's certificate is for another name");
-    let plain = TestIssuer::start_plain().await;
-    let why = world.why(&plain.url().replace("http:", "https:")).await;
+    let mail = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", mail.local_addr().unwrap());
+    let served =
+        async { mail.accept().await.unwrap().0.write_all(b"220 secret.example.com at your service\r\n").await };
+    let (why, served) = tokio::join!(world.why(&url), served);
+    served.unwrap();
     assert_eq!(why, "connection: TLS failed: the server does not speak TLS");
 }
 
