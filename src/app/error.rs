@@ -1,6 +1,7 @@
 //! Why a use case was not done. What is answered to it is for the transports to say.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -30,6 +31,9 @@ pub enum AppError {
     /// What is stored is not the version that the caller has seen.
     #[error("the stored version is another one")]
     PreconditionFailed,
+    /// The tenant has had it done too often; again in this time.
+    #[error("too often; again in {} s", .0.as_secs())]
+    RateLimited(Duration),
     /// The database is away. The text is for the log.
     #[error("unavailable: {0}")]
     Unavailable(String),

@@ -8,8 +8,10 @@ pub mod audit_events;
 mod command;
 mod error;
 mod guard;
+pub mod oidc_check;
 pub mod oidc_config;
 pub mod oidc_settings;
+mod rate_limit;
 pub mod service;
 pub mod tenants;
 
@@ -18,6 +20,7 @@ use std::sync::Arc;
 pub use command::{Command, Gathered};
 pub use error::{AppError, Decided, Denied};
 pub use guard::{Guard, Permit};
+pub use oidc_check::OidcChecks;
 
 use crate::authn::Authenticator;
 use crate::domain::{Call, Clock, Entropy, Origin};
@@ -31,6 +34,8 @@ pub struct App {
     pub authenticator: Arc<Authenticator>,
     /// The repositories.
     pub repositories: Repositories,
+    /// What issuers are tried out with.
+    pub oidc_checks: OidcChecks,
     /// What time it is.
     pub clock: Clock,
     /// Where ids and keys are drawn from.

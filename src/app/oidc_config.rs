@@ -1,6 +1,7 @@
 //! Tenants' OIDC configurations.
 
 use super::{App, AppError, Command, Permit};
+use crate::domain::oidc_config::IssuerUrl;
 use crate::domain::{OidcConfig, OidcConfigDraft, Precondition, TenantId};
 use crate::mapping::{Attribute, Resource};
 use crate::policy::ActionUse;
@@ -54,18 +55,9 @@ impl Command for UpsertOidcConfig {
     }
 
     fn context(&self) -> Vec<(&'static str, Attribute)> {
-        let text = |text: &str| Attribute::Text(text.to_owned());
-        let issuer = &self.draft.issuer;
-        let mut parts = vec![
-            ("url", text(issuer.as_sent())),
-            ("scheme", text(issuer.scheme())),
-            ("host", text(issuer.host())),
-            ("path", text(issuer.path())),
-        ];
-        parts.extend(issuer.port().map(|port| ("port", Attribute::Long(port.into()))));
         let input = vec![
-            ("issuer", Attribute::Record(parts)),
-            ("client_id", text(&self.draft.client_id)),
+            ("issuer", issuer_attribute(&self.draft.issuer)),
+            ("client_id", Attribute::Text(self.draft.client_id.clone())),
             ("scopes", Attribute::Texts(self.draft.scopes.clone())),
         ];
         vec![("input", Attribute::Record(input))]
@@ -80,6 +72,19 @@ impl Command for UpsertOidcConfig {
             precondition: Precondition::default(),
         }
     }
+}
+
+/// An issuer's URL as policies see it: the schema's `Issuer`.
+pub(super) fn issuer_attribute(issuer: &IssuerUrl) -> Attribute {
+    let text = |text: &str| Attribute::Text(text.to_owned());
+    let mut parts = vec![
+        ("url", text(issuer.as_sent())),
+        ("scheme", text(issuer.scheme())),
+        ("host", text(issuer.host())),
+        ("path", text(issuer.path())),
+    ];
+    parts.extend(issuer.port().map(|port| ("port", Attribute::Long(port.into()))));
+    Attribute::Record(parts)
 }
 
 /// Delete a tenant's configuration.

@@ -15,6 +15,7 @@ pub mod invalid;
 pub mod name;
 pub mod oidc_config;
 pub mod oidc_settings;
+pub mod oidc_trial;
 pub mod page;
 pub mod precondition;
 pub mod revision;

@@ -28,6 +28,7 @@ pub(super) fn answer(problem: &Problem) -> HttpResponse {
         | Kind::PreconditionFailed
         | Kind::PayloadTooLarge
         | Kind::UnsupportedMediaType
+        | Kind::RateLimited
         | Kind::Internal
         | Kind::Unavailable) => problem::status(kind),
     };

@@ -12,6 +12,8 @@ use utoipa::{OpenApi, openapi};
 use super::body::Body;
 use super::problem::{Details, ProblemBody};
 use super::{Route, TenantHeader, api_keys, audit_events, oidc_config, oidc_settings, routes, service, tenants};
+use crate::app::Command;
+use crate::app::oidc_check::CheckOidcConfig;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,6 +27,7 @@ use super::{Route, TenantHeader, api_keys, audit_events, oidc_config, oidc_setti
         oidc_config::read::get,
         oidc_config::upsert::put,
         oidc_config::delete::delete,
+        oidc_config::check::post,
         oidc_settings::read::get,
         oidc_settings::add::post,
         oidc_settings::update::put,
@@ -130,7 +133,7 @@ fn headers_of(status: &str) -> impl Iterator<Item = (String, RefOr<Header>)> {
         "200" | "201" | "204" => Some(NOTICE),
         "401" => Some(("WWW-Authenticate", "How to present a credential.")),
         "405" => Some(("Allow", "The methods that the path has.")),
-        "503" => Some(("Retry-After", "After how many seconds to try again.")),
+        "429" | "503" => Some(("Retry-After", "After how many seconds to try again.")),
         _ => None,
     };
     let text = |description| {
@@ -174,7 +177,7 @@ impl Answer {
     }
 }
 
-const ANSWERS: [Answer; 12] = [
+const ANSWERS: [Answer; 13] = [
     Answer {
         status: "400",
         name: "InvalidInput",
@@ -225,6 +228,12 @@ const ANSWERS: [Answer; 12] = [
         description: "The body is not JSON: `unsupported_media_type`",
         of: has_body,
     },
+    Answer {
+        status: "429",
+        name: "RateLimited",
+        description: "The tenant has had it done too often: `rate_limited`, with `Retry-After`",
+        of: is_limited,
+    },
     Answer { status: "500", name: "Internal", description: "The service failed: `internal`", of: any },
     Answer {
         status: "503",
@@ -248,6 +257,10 @@ fn has_body(route: &Route) -> bool {
 
 fn is_conditional(route: &Route) -> bool {
     route.conditional
+}
+
+fn is_limited(route: &Route) -> bool {
+    route.action.name == CheckOidcConfig::ACTION.name
 }
 
 #[cfg(test)]

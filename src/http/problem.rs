@@ -61,6 +61,7 @@ pub(super) const fn status(kind: Kind) -> StatusCode {
         Kind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         Kind::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Kind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -68,8 +69,6 @@ pub(super) const fn status(kind: Kind) -> StatusCode {
 
 /// An answer with the headers that a problem has in every dialect.
 pub(super) fn with_headers(status: StatusCode, problem: &Problem) -> HttpResponseBuilder {
-    /// How long a client should wait before it asks a service again that cannot answer now, in seconds.
-    const SECONDS: &str = "2";
     let mut response = HttpResponse::build(status);
     // A cache may keep a 404 or a 405 for everybody when nothing forbids it (RFC 9110, section 15.1).
     response.insert_header((CACHE_CONTROL, "no-store"));
@@ -79,8 +78,8 @@ pub(super) fn with_headers(status: StatusCode, problem: &Problem) -> HttpRespons
     if problem.kind() == Kind::Unauthenticated {
         response.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"gatewood\""));
     }
-    if problem.kind() == Kind::Unavailable {
-        response.insert_header((RETRY_AFTER, SECONDS));
+    if let Some(seconds) = problem.retry_after() {
+        response.insert_header((RETRY_AFTER, seconds));
     }
     response
 }

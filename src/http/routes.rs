@@ -13,6 +13,7 @@ pub fn routes() -> Routes {
         .get("/v1/oidc-config", oidc_config::read::get)
         .put("/v1/oidc-config", oidc_config::upsert::put)
         .delete("/v1/oidc-config", oidc_config::delete::delete)
+        .post("/v1/oidc-config/check", oidc_config::check::post)
         .get("/admin/v1/settings/oidc", oidc_settings::read::get)
         .post("/admin/v1/settings/oidc", oidc_settings::add::post)
         .put("/admin/v1/settings/oidc", oidc_settings::update::put)

@@ -18,7 +18,7 @@ pub const fn code(kind: Kind) -> i32 {
         Kind::NotFound => 5,
         Kind::Conflict => 6,
         Kind::Forbidden => 7,
-        Kind::PayloadTooLarge => 8,
+        Kind::PayloadTooLarge | Kind::RateLimited => 8,
         Kind::PreconditionFailed | Kind::Unchanged => 9,
         Kind::MethodNotAllowed | Kind::UnsupportedMediaType => 12,
         Kind::Internal => 13,

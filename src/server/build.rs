@@ -15,9 +15,11 @@ use super::cors::Cors;
 use super::encryption::key_ring;
 use super::grpc::GrpcServer;
 use super::in_flight::InFlight;
+use super::issuers;
 use super::root_key;
 use super::tls::Tls;
-use crate::app::{App, Guard, Repositories};
+use crate::app::{App, Guard, OidcChecks, Repositories};
+use crate::authn::issuers::IssuerCheck;
 use crate::authn::{Authenticator, Timing};
 use crate::config::Config;
 use crate::domain::{Clock, DatabaseUrl, Entropy};
@@ -131,6 +133,7 @@ impl Server {
         let Ambient { clock, entropy, timing, routes, methods } = ambient;
         let plane = ControlPlane::load(config, &routes)?;
         let tls = config.tls.as_ref().map(|files| Tls::load(files, clock.clone())).transpose()?;
+        let outbound = issuers::outbound(&config.oidc)?;
         Database::migrate(&config.database_url)?;
         let pool = PoolSettings { connections: config.database.connections, wait: config.database.wait };
         let database = Database::connect(&config.database_url, pool)?;
@@ -154,7 +157,8 @@ impl Server {
             api_keys: keys.clone(),
         };
         let (now, drawn) = (clock.now(), entropy.clone());
-        let app = App { guard, authenticator: Arc::clone(&authenticator), repositories, clock, entropy };
+        let oidc_checks = OidcChecks::new(IssuerCheck::new(outbound));
+        let app = App { guard, authenticator: Arc::clone(&authenticator), repositories, oidc_checks, clock, entropy };
         let in_flight = InFlight::default();
         let app = Arc::new(app);
         let settings = GrpcSettings {

@@ -6,6 +6,7 @@ mod cors;
 mod encryption;
 mod grpc;
 mod in_flight;
+mod issuers;
 mod private_file;
 mod root_key;
 mod run;
@@ -13,4 +14,5 @@ mod tls;
 
 pub use build::{Ambient, Server, StartError};
 pub use encryption::key_ring;
+pub use issuers::{key_sets, outbound};
 pub use root_key::{FirstKey, issue_root_key};

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use crate::app::AppError;
 use crate::decision::Denial;
@@ -37,6 +38,8 @@ pub enum Kind {
     UnsupportedMediaType,
     /// The service failed.
     Internal,
+    /// It was asked for too often.
+    RateLimited,
     /// The service cannot answer now.
     Unavailable,
 }
@@ -64,12 +67,15 @@ struct Parts {
     policies: Vec<String>,
     malformed_as: Option<&'static str>,
     allow: Option<String>,
+    retry_after: Option<Duration>,
     cause: Option<String>,
 }
 
 impl Problem {
     /// The same words whether a thing is not there or a policy hides that it is.
     const NOTHING_THERE: &'static str = "there is no such thing, or it is not for you to know of";
+    /// How long a client should wait before it asks a service again that cannot answer now.
+    const RETRY_AFTER: Duration = Duration::from_secs(2);
     const CREDENTIAL_NEEDED: &'static str = "a valid credential is needed";
 
     fn new(kind: Kind, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
@@ -82,6 +88,7 @@ impl Problem {
             policies: Vec::new(),
             malformed_as: None,
             allow: None,
+            retry_after: None,
             cause: None,
         }))
     }
@@ -159,6 +166,14 @@ impl Problem {
         Self::new(Kind::Internal, "internal", message).because(cause)
     }
 
+    /// It was asked for too often. There is room again after this time.
+    fn rate_limited(left: Duration) -> Self {
+        let message = format!("this was asked for too often; try again in {} seconds", seconds_up(left));
+        let mut problem = Self::new(Kind::RateLimited, "rate_limited", message);
+        problem.0.retry_after = Some(left);
+        problem
+    }
+
     /// What kind of answer it is.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -199,6 +214,12 @@ impl Problem {
     #[must_use]
     pub fn allow(&self) -> Option<&str> {
         self.0.allow.as_deref()
+    }
+
+    /// After how many seconds to try again, where trying again may help.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        self.0.retry_after.map(seconds_up)
     }
 
     /// What the log is told and the client is not.
@@ -254,8 +275,12 @@ impl From<AppError> for Problem {
                 "what is stored is not the version that the request names",
             ),
             AppError::Unavailable(cause) => {
-                Self::new(Kind::Unavailable, "unavailable", "the service cannot answer now; try again").because(cause)
+                let mut problem =
+                    Self::new(Kind::Unavailable, "unavailable", "the service cannot answer now; try again");
+                problem.0.retry_after = Some(Self::RETRY_AFTER);
+                problem.because(cause)
             }
+            AppError::RateLimited(left) => Self::rate_limited(left),
             AppError::Internal(cause) => Self::internal(cause),
             AppError::Denied(denied) => Self::denied(denied.denial, denied.policies),
         }
@@ -266,4 +291,9 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code(), self.message())
     }
+}
+
+/// Rounded up: whoever comes back then must not be early.
+fn seconds_up(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }

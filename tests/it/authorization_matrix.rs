@@ -69,6 +69,8 @@ fn body(route: &Route) -> Option<Value> {
             Some(json!({ "accessTokenLifetime": access, "idTokenLifetime": "1s",
                 "refreshTokenIdleExpiration": "1s", "refreshTokenExpiration": "1s" }))
         }
+        // An address that is refused, so that nothing is sent to anybody.
+        "CheckOidcConfig" => Some(json!({ "issuer_url": "https://127.0.0.1" })),
         "CreateApiKey" => Some(json!({ "name": "made", "roles": ["viewer"] })),
         "ReadHealth" | "ReadReadiness" | "ReadOpenApi" | "WhoAmI" | "ReadOidcSettings" | "ReadOidcConfig"
         | "DeleteOidcConfig" | "ListTenants" | "ReadTenant" | "DeleteTenant" | "ListApiKeys" | "ReadApiKey"

@@ -10,7 +10,7 @@ use jsonwebtoken::Algorithm;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
-use crate::support::{Behaviour, SigningKey, TestIssuer};
+use crate::support::{Behaviour, SigningKey, TestIssuer, configure};
 
 const FRESH_FOR: i64 = 600;
 const COOLDOWN: i64 = 30;
@@ -27,12 +27,18 @@ impl World {
         Self::with(issuer, &["127.0.0.0/8", "::1/128"], Duration::from_secs(20))
     }
 
-    fn with(issuer: &TestIssuer, allowed: &[&str], timeout: Duration) -> Self {
+    /// A clock that stands still, and its hands.
+    fn clock() -> (Arc<AtomicI64>, Clock) {
         let seconds = Arc::new(AtomicI64::new(1_800_000_000));
         let clock = Clock::from_fn({
             let seconds = Arc::clone(&seconds);
             move || chrono::DateTime::from_timestamp(seconds.load(Ordering::SeqCst), 0).unwrap()
         });
+        (seconds, clock)
+    }
+
+    fn with(issuer: &TestIssuer, allowed: &[&str], timeout: Duration) -> Self {
+        let (seconds, clock) = Self::clock();
         let outbound = Outbound::new(OutboundSettings {
             allowed_networks: allowed.iter().map(|network| network.parse().unwrap()).collect(),
             certificates: vec![issuer.ca_der()],
@@ -90,6 +96,11 @@ async fn every_kind_of_key_verifies_what_it_signed() {
         assert_eq!(claims["sub"], "somebody");
         assert!(world.keys.is_current(issuer.url(), &key));
     }
+    let token = issuer.token(json!({ "sub": "somebody" }));
+    let header = jsonwebtoken::decode_header(&token).unwrap();
+    let key = world.keys.find(issuer.url(), header.kid.as_deref(), header.alg).await.ok().unwrap();
+    let validation = jsonwebtoken::Validation::new(header.alg);
+    jsonwebtoken::decode::<serde_json::Value>(&token, &key.decoding, &validation).unwrap();
     assert_eq!(issuer.requests(), 2, "one discovery document and one key set, for all of them");
 }
 
@@ -265,7 +276,7 @@ async fn symmetric_and_weak_keys_verify_nothing() {
     let world = World::new(&issuer);
     issuer.jwks(Behaviour::Json(json!({ "keys": [
         { "kty": "oct", "kid": "p256-1", "k": "c2VjcmV0" },
-        { "kty": "RSA", "kid": "weak", "n": "u".repeat(171), "e": "AQAB" },
+        { "kty": "RSA", "kid": "weak", "n": "u".repeat(170) + "A", "e": "AQAB" },
         { "kty": "EC", "kid": "enc", "use": "enc", "crv": "P-256", "x": "A".repeat(43), "y": "A".repeat(43) },
     ] })));
     for (kid, algorithm) in [
@@ -444,4 +455,77 @@ async fn a_key_of_one_issuer_is_none_of_another() {
     assert_eq!(world.find(&two, "p256-1").await, Ok(()));
     assert!(!world.keys.is_current(two.url(), &key));
     assert!(!world.keys.is_current("https://login.example.com", &key));
+}
+
+// ------------------------------------------------------------------ as it is configured
+
+fn configured(issuer: &TestIssuer, flags: &[(&'static str, &str)]) -> World {
+    let mut all = issuer.trust();
+    all.extend(flags.iter().map(|(key, value)| (*key, (*value).to_owned())));
+    let config = configure(&all).oidc;
+    let outbound = gatewood::server::outbound(&config).unwrap();
+    let (seconds, clock) = World::clock();
+    World { keys: gatewood::server::key_sets(&config, outbound, clock), seconds }
+}
+
+#[tokio::test]
+async fn how_long_keys_count_and_issuers_are_left_alone_is_configured() {
+    let issuer = TestIssuer::start().await;
+    let world = configured(
+        &issuer,
+        &[("oidc.keys_fresh_for", "40s"), ("oidc.keys_cooldown", "3s"), ("oidc.keys_stale_bound", "100s")],
+    );
+    assert_eq!(world.find(&issuer, "p256-1").await, Ok(()));
+    world.wait(2);
+    assert_eq!(world.find(&issuer, "made-up").await, Err(KeyError::Unknown));
+    assert_eq!(issuer.key_requests(), 1);
+    world.wait(1);
+    assert_eq!(world.find(&issuer, "made-up").await, Err(KeyError::Unknown));
+    assert_eq!(issuer.key_requests(), 2, "the cooldown is over");
+    world.wait(40);
+    assert_eq!(world.find(&issuer, "p256-1").await, Ok(()));
+    assert_eq!(issuer.key_requests(), 3, "they are no longer fresh");
+    issuer.away(true);
+    world.wait(99);
+    assert_eq!(world.find(&issuer, "p256-1").await, Ok(()));
+    world.wait(1);
+    assert!(matches!(world.find(&issuer, "p256-1").await, Err(KeyError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn a_file_may_have_several_authorities_in_it() {
+    let issuer = TestIssuer::start().await;
+    let other = rcgen::generate_simple_self_signed(vec!["other".to_owned()]).unwrap();
+    let path = issuer.ca_file();
+    std::fs::write(&path, format!("# ours\n{}\n# another\n{}", other.cert.pem(), issuer.ca_pem())).unwrap();
+    assert_eq!(configure(&issuer.trust()).oidc.ca_certificates.len(), 2);
+    assert_eq!(configured(&issuer, &[]).find(&issuer, "p256-1").await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_configuration_that_cannot_be_used_is_refused_with_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let garbled = file("garbled.pem", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n");
+    for (key, value, said) in [
+        ("oidc.ca_certificates", file("empty.pem", ""), "which has no certificate in PEM in it"),
+        ("oidc.ca_certificates", garbled, "which is not PEM that can be read"),
+        ("oidc.ca_certificates", format!("{}/missing.pem", folder.path().display()), "which cannot be read"),
+        ("oidc.allowed_networks", "10.0.0.0/33".to_owned(), "accepted is a list of networks"),
+        ("oidc.timeout", "0s".to_owned(), "accepted is a duration"),
+        ("oidc.keys_stale_bound", "9m".to_owned(), "no shorter than `oidc.keys_fresh_for`"),
+    ] {
+        let layers = gatewood::config::Layers::collect(None, &[(key, value)], []).unwrap();
+        let error = gatewood::config::Config::read(&layers).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("`{key}` (from the flag")) && error.contains(said), "{error}");
+    }
+    // Well-formed on the outside only: it is found at start, before anything else is touched.
+    let hollow = file("hollow.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let config = configure(&[("oidc.ca_certificates", hollow)]).oidc;
+    let error = gatewood::server::outbound(&config).err().unwrap().to_string();
+    assert!(error.contains("`oidc.ca_certificates`"), "{error}");
 }

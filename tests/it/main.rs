@@ -23,6 +23,7 @@ mod faults;
 mod grpc;
 mod issuers;
 mod licences;
+mod oidc_check;
 mod oidc_config;
 mod oidc_settings;
 mod oidc_settings_parity;

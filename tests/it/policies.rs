@@ -62,7 +62,7 @@ impl Policies {
 /// The shipped guardrails, with the slashes of their commented policies taken away.
 fn switched_on(text: &str) -> String {
     let is_policy = |line: &str| {
-        ["// @", "// forbid", "// )", "// unless", "// {", "// }", "//     "]
+        ["// @", "// forbid", "// )", "// when", "// unless", "// {", "// }", "//     "]
             .iter()
             .any(|start| line.starts_with(start))
     };
@@ -90,7 +90,10 @@ async fn the_issuer_guardrail_holds_for_root_too_once_it_is_switched_on() {
         assert_eq!(denied.code(), "issuer_not_allowed", "{evil}");
         assert_eq!(denied.notices(), ["The issuer must be login.ours.example or login.eu.ours.example."]);
     }
+    let denied = root.post("/v1/oidc-config/check").json(&json!({ "issuer_url": "https://evil.example" })).send().await;
+    assert_eq!(denied.expect(403).code(), "issuer_not_allowed");
     root.get("/v1/oidc-config").send().await.expect(404);
+    root.post("/v1/oidc-config/check").send().await.expect(404);
     root.put("/v1/oidc-config").json(&config("https://LOGIN.ours.example/x")).send().await.expect(200);
 }
 

@@ -17,6 +17,11 @@ pub struct CheckedStep {
     pub detail: String,
 }
 
+/// Too many issuers are being tried out at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many issuers are being tried out")]
+pub struct Busy;
+
 /// Tries out issuers. Nothing is kept, and nothing that is kept is used.
 pub struct IssuerCheck {
     outbound: Outbound,
@@ -34,9 +39,12 @@ impl IssuerCheck {
     }
 
     /// The steps in their order, up to the first that fails.
-    pub async fn run(&self, issuer: &str) -> Vec<CheckedStep> {
-        // It is never closed. Were it, going on would be no worse than a fifth check at once.
-        let _turn = self.turns.acquire().await;
+    ///
+    /// # Errors
+    /// When too many others are being tried out.
+    pub async fn run(&self, issuer: &str) -> Result<Vec<CheckedStep>, Busy> {
+        let turn = tokio::time::timeout(self.outbound.timeout(), self.turns.acquire()).await;
+        let Ok(Ok(_turn)) = turn else { return Err(Busy) };
         let mut steps = Steps(Vec::new());
         match walk(&self.outbound, issuer, &mut steps).await {
             Ok(keys) => {
@@ -45,7 +53,7 @@ impl IssuerCheck {
             }
             Err(stopped) => steps.0.push(failed(&stopped)),
         }
-        steps.0
+        Ok(steps.0)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use rustls::pki_types::InvalidDnsNameError;
 use rustls::{AlertDescription, CertificateError};
 
 /// Why nothing was fetched.
@@ -52,10 +53,12 @@ impl FetchError {
         if let Some(known) = causes().find_map(|cause| cause.downcast_ref::<Self>()) {
             return known.clone();
         }
-        if let Some(tls) = causes().find_map(tls_error) {
+        if let Some(tls) = causes().find_map(packed::<rustls::Error>) {
             return Self::Tls(words_for(tls));
         }
-        if error.is_dns() {
+        // A name that no certificate can have is none that resolves.
+        let unnameable = causes().any(|cause| packed::<InvalidDnsNameError>(cause).is_some());
+        if unnameable || error.is_dns() {
             Self::Unresolved
         } else if error.is_connect() && error.is_timeout() {
             Self::NoConnectionInTime(connect)
@@ -67,10 +70,10 @@ impl FetchError {
     }
 }
 
-/// The error of TLS, which the connector packs into errors of input and output, one in another.
-fn tls_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+/// An error of this kind, which the connector packs into errors of input and output, one in another.
+fn packed<'a, T: Error + 'static>(cause: &'a (dyn Error + 'static)) -> Option<&'a T> {
     match cause.downcast_ref::<std::io::Error>() {
-        Some(packed) => tls_error(packed.get_ref()?),
+        Some(outer) => packed(outer.get_ref()?),
         None => cause.downcast_ref(),
     }
 }

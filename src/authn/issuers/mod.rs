@@ -13,7 +13,7 @@ mod outbound;
 mod resolver;
 mod verifying_key;
 
-pub use check::{CheckedStep, IssuerCheck};
+pub use check::{Busy, CheckedStep, IssuerCheck};
 pub use discovery::Step;
 pub use key_sets::{KeyError, KeySetTiming, KeySets};
 pub use outbound::{Outbound, OutboundError, OutboundSettings};

@@ -97,6 +97,11 @@ impl Outbound {
         &self.0.runtime
     }
 
+    /// How long one request may take.
+    pub(super) fn timeout(&self) -> Duration {
+        self.0.timeout
+    }
+
     /// Fetches a document.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! `/v1/oidc-config`: a tenant's OIDC configuration.
 
+pub(super) mod check;
 pub(super) mod delete;
 pub(super) mod read;
 pub(super) mod upsert;

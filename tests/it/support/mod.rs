@@ -17,7 +17,7 @@ pub(crate) use database::{Backend, Raw, TestDatabase, admin_url};
 pub(crate) use issuer::{Behaviour, SigningKey, TestIssuer};
 pub(crate) use program::{Ended, Running, gatewood, run, without_configuration};
 pub(crate) use relay::Relay;
-pub(crate) use server::{ENCRYPTION_KEY, TestServer, Tweaks};
+pub(crate) use server::{ENCRYPTION_KEY, TestServer, Tweaks, configure};
 pub(crate) use wire::{Ask, Said, Sent, Wire, framed, of_headers};
 
 /// Writes a test that runs on both databases. The name is a sentence; the body gets a fresh server.
