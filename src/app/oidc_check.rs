@@ -83,16 +83,13 @@ impl App {
     /// [`AppError::RateLimited`]; [`AppError::Unavailable`] when too many checks run at once.
     pub async fn check_oidc_config(&self, permit: Permit<CheckOidcConfig>) -> Result<Vec<CheckedStep>, AppError> {
         let CheckOidcConfig { tenant, trial } = permit.into_command();
-        let issuer = match trial {
-            Some(trial) => {
-                let found = self.repositories.tenants.find(tenant).await?;
-                found.ok_or(AppError::NotFound("tenant"))?;
-                trial.issuer.as_sent().to_owned()
-            }
-            None => {
-                let found = self.repositories.oidc_configs.find(tenant).await?;
-                found.ok_or(AppError::NotFound("OIDC configuration"))?.issuer_url
-            }
+        let issuer = if let Some(trial) = trial {
+            let found = self.repositories.tenants.find(tenant).await?;
+            found.ok_or(AppError::NotFound("tenant"))?;
+            trial.issuer.as_sent().to_owned()
+        } else {
+            let found = self.repositories.oidc_configs.find(tenant).await?;
+            found.ok_or(AppError::NotFound("OIDC configuration"))?.issuer_url
         };
         self.oidc_checks.run(tenant, &issuer, self.clock.now()).await
     }

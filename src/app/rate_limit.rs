@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn each_tenant_has_its_own_number_of_times_in_a_window() {
-        let limit = RateLimit::new(2, Duration::from_secs(60));
+        let limit = RateLimit::new(2, Duration::from_mins(1));
         let (one, two) = (TenantId::new(uuid::Uuid::from_u128(1)), TenantId::new(uuid::Uuid::from_u128(2)));
         let at = |seconds| Timestamp::UNIX_EPOCH + TimeDelta::seconds(seconds);
         let wait = |tenant, seconds| match limit.take(tenant, at(seconds)) {

@@ -260,7 +260,7 @@ async fn a_tenant_tries_out_a_few_times_a_minute_and_its_neighbour_is_not_held_u
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_configuration_says_how_long_whom_and_where() {
     let issuer = TestIssuer::start().await;
-    issuer.discovery(Behaviour::Slow(Duration::from_secs(600)));
+    issuer.discovery(Behaviour::Slow(Duration::from_mins(10)));
     let failing = async |flags: Vec<(&'static str, String)>| {
         let app = TestServer::start_with(Backend::Sqlite, Tweaks { flags, ..Tweaks::default() }).await;
         failed(&check(&in_a_new_tenant(&app).await, issuer.url()).await)

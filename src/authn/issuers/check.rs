@@ -73,7 +73,7 @@ fn failed(stopped: &Stopped) -> CheckedStep {
              public and not in an allowed network"
                 .to_owned()
         }
-        cause => cause.to_string(),
+        cause @ (Cause::Fetch(_) | Cause::Keys(_) | Cause::Other(_)) => cause.to_string(),
     };
     CheckedStep { step: stopped.step, ok: false, detail }
 }

@@ -97,17 +97,13 @@ impl KeySet {
             self.keys.iter().flat_map(|key| &key.algorithms).map(|&algorithm| algorithm_name(algorithm)).collect();
         algorithms.sort_unstable();
         algorithms.dedup();
-        let mut text = match self.keys.len() {
+        let usable = match self.keys.len() {
             0 => "no usable key".to_owned(),
             1 => format!("1 usable key, for {}", algorithms.join(", ")),
             many => format!("{many} usable keys, for {}", algorithms.join(", ")),
         };
-        let mut mark = "; passed over: ";
-        for (why, count) in &self.unusable {
-            text.push_str(&format!("{mark}{count} {}", why.words()));
-            mark = ", ";
-        }
-        text
+        let unusable: Vec<_> = self.unusable.iter().map(|(why, count)| format!("{count} {}", why.words())).collect();
+        if unusable.is_empty() { usable } else { format!("{usable}; passed over: {}", unusable.join(", ")) }
     }
 }
 

@@ -27,8 +27,11 @@ pub struct KeySetTiming {
 impl Default for KeySetTiming {
     /// 10 minutes, 30 seconds, 24 hours.
     fn default() -> Self {
-        const MINUTE: Duration = Duration::from_secs(60);
-        Self { fresh_for: 10 * MINUTE, cooldown: MINUTE / 2, stale_bound: 24 * 60 * MINUTE }
+        Self {
+            fresh_for: Duration::from_mins(10),
+            cooldown: Duration::from_secs(30),
+            stale_bound: Duration::from_hours(24),
+        }
     }
 }
 

@@ -56,8 +56,8 @@ impl SigningKey {
         Self::ec(kid, "P-384", &rcgen::PKCS_ECDSA_P384_SHA384, Algorithm::ES384)
     }
 
-    fn ec(kid: &str, curve: &str, kind: &'static SignatureAlgorithm, algorithm: Algorithm) -> Self {
-        let pair = KeyPair::generate_for(kind).unwrap();
+    fn ec(kid: &str, curve: &str, signs: &'static SignatureAlgorithm, algorithm: Algorithm) -> Self {
+        let pair = KeyPair::generate_for(signs).unwrap();
         let (x, y) = pair.public_key_raw()[1..].split_at((pair.public_key_raw().len() - 1) / 2);
         let jwk = json!({ "kty": "EC", "kid": kid, "crv": curve, "x": base64url(x), "y": base64url(y) });
         Self { kid: kid.to_owned(), algorithm, encoding: EncodingKey::from_ec_der(pair.serialized_der()), jwk }
@@ -194,12 +194,12 @@ impl TestIssuer {
     }
 
     /// The certificate of its authority.
-    pub(crate) fn ca_pem(&self) -> String {
+    pub(crate) fn ca_pem() -> String {
         AUTHORITY.pem()
     }
 
     /// The same in DER.
-    pub(crate) fn ca_der(&self) -> Vec<u8> {
+    pub(crate) fn ca_der() -> Vec<u8> {
         AUTHORITY.der().to_vec()
     }
 
@@ -238,6 +238,7 @@ impl TestIssuer {
     }
 
     /// A token with any header and of any key, with the same claims as [`Self::token`].
+    #[expect(clippy::needless_pass_by_value, reason = "claims are written where they are passed")]
     pub(crate) fn token_with(&self, header: &Header, claims: Value, key: &SigningKey) -> String {
         let now = chrono::Utc::now().timestamp();
         let mut all = json!({ "iss": self.url, "iat": now, "exp": now + 300 });
