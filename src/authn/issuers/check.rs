@@ -51,7 +51,11 @@ impl IssuerCheck {
                 let ok = !keys.keys.is_empty();
                 steps.0.push(CheckedStep { step: Step::UsableKeys, ok, detail: keys.describe() });
             }
-            Err(stopped) => steps.0.push(failed(&stopped)),
+            Err(stopped) => {
+                // The log is for the operator, who may know more than whoever asked.
+                tracing::info!(issuer.url = issuer, error = %stopped, "an issuer that was tried out cannot be used");
+                steps.0.push(failed(&stopped));
+            }
         }
         Ok(steps.0)
     }
