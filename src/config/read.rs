@@ -138,8 +138,11 @@ impl Reader<'_> {
     /// The certificates of a file, in DER.
     fn certificates(&self, name: &str) -> Result<Vec<Vec<u8>>, ConfigError> {
         let Some((path, origin)) = self.0.0.get(name) else { return Ok(Vec::new()) };
-        let unusable =
-            |what: &str| ConfigError(format!("`{name}` (from {origin}) names {}, which {what}", quoted(path)));
+        let accepts = Key::find(name).map_or("another file", |key| key.accepts);
+        let unusable = |what: &str| {
+            let named = quoted(path);
+            ConfigError(format!("`{name}` (from {origin}) names {named}, which {what}; accepted is {accepts}"))
+        };
         let text = fs::read(path).map_err(|error| unusable(&format!("cannot be read: {error}")))?;
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
         match certificates {

@@ -89,10 +89,12 @@ fn an_unknown_key_is_refused_with_those_that_there_are() {
 fn a_bad_value_is_refused_with_its_key_and_what_is_accepted() {
     for key in KEYS {
         for value in ["", "no\u{7f}good"] {
-            // No proxy is trusted and no page let in by default, and whether keys open what is sealed is seen at start.
+            // By default no proxy is trusted, no page let in and no network open; and whether keys open what is
+            // sealed is seen at start.
             if matches!(
                 (key.name, value.is_empty()),
-                ("server.trusted_proxies" | "server.cors_origins", true) | ("encryption_key", false)
+                ("server.trusted_proxies" | "server.cors_origins" | "oidc.allowed_networks", true)
+                    | ("encryption_key", false)
             ) {
                 continue;
             }
@@ -649,6 +651,12 @@ const COVERAGE: &[(&str, &str)] = &[
     ("tls.cert", "https_works_over_both_versions_of_http_and_of_tls"),
     ("tls.key", "https_works_over_both_versions_of_http_and_of_tls"),
     ("tls.client_ca", "with_a_client_authority_only_its_clients_are_let_in"),
+    ("oidc.allowed_networks", "the_configuration_says_how_long_whom_and_where"),
+    ("oidc.ca_certificates", "the_configuration_says_how_long_whom_and_where"),
+    ("oidc.timeout", "the_configuration_says_how_long_whom_and_where"),
+    ("oidc.keys_fresh_for", "how_long_keys_count_and_issuers_are_left_alone_is_configured"),
+    ("oidc.keys_cooldown", "how_long_keys_count_and_issuers_are_left_alone_is_configured"),
+    ("oidc.keys_stale_bound", "how_long_keys_count_and_issuers_are_left_alone_is_configured"),
     ("log.format", "log_lines_look_and_are_as_configured"),
     ("log.level", "log_lines_look_and_are_as_configured"),
 ];
@@ -659,6 +667,7 @@ fn every_key_of_the_configuration_has_a_test_that_sees_its_effect() {
     let known: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
     assert_eq!(covered, known, "add a test that sees the key's effect, and name it in COVERAGE");
     let source = [include_str!("cli.rs"), include_str!("cors.rs"), include_str!("tls.rs")].concat();
+    let source = [include_str!("cli.rs"), include_str!("issuers.rs"), include_str!("oidc_check.rs")].concat();
     for (key, test) in COVERAGE {
         assert!(source.contains(&format!("fn {test}(")), "the test {test} of `{key}` is not there");
     }

@@ -78,9 +78,9 @@ impl Report for () {
     fn passed(&mut self, _step: Step, _detail: &'static str) {}
 }
 
-/// An issuer's URL as it is compared: without a slash at its end.
+/// An issuer's URL as it is compared: without slashes at its end.
 pub(super) fn without_slash(issuer: &str) -> &str {
-    issuer.strip_suffix('/').unwrap_or(issuer)
+    issuer.trim_end_matches('/')
 }
 
 /// Goes from the issuer's URL to its keys. A set without usable keys is a success.
@@ -214,6 +214,7 @@ mod tests {
             ("https://h", "https://h/.well-known/openid-configuration"),
             ("https://h/", "https://h/.well-known/openid-configuration"),
             ("https://h:8443/realms/a", "https://h:8443/realms/a/.well-known/openid-configuration"),
+            ("https://h//", "https://h/.well-known/openid-configuration"),
             ("https://h/realms/a/", "https://h/realms/a/.well-known/openid-configuration"),
         ] {
             assert_eq!(document_url(issuer).unwrap().as_str(), url);
