@@ -271,6 +271,7 @@ mod tests {
     use proptest::test_runner::TestRunner;
 
     use super::*;
+    use crate::authn::issuers::Step;
     use crate::domain::{AuditFilter, Invalid, Name, OidcConfigDraft, Role};
 
     #[test]
@@ -306,6 +307,11 @@ mod tests {
             OidcConfigDraft::parse(issuer, client_id, "s".to_owned(), Some(vec![scope.to_owned()])).map(drop)
         };
         accepts_all(&schemas["Name"]["pattern"], |text| Name::parse("name", text).map(drop));
+        let trial = &schemas["OidcConfigCheckInput"]["properties"];
+        for field in ["issuer_url", "client_id", "scopes"] {
+            assert_eq!(trial[field]["pattern"], input[field]["pattern"], "{field}");
+            assert_eq!(trial[field]["items"]["pattern"], input[field]["items"]["pattern"], "{field}");
+        }
         accepts_all(&input["issuer_url"]["pattern"], |text| draft(text, "c", "s"));
         accepts_all(&input["client_id"]["pattern"], |text| draft("https://h", text, "s"));
         accepts_all(&input["scopes"]["items"]["pattern"], |text| draft("https://h", "c", text));
@@ -325,6 +331,19 @@ mod tests {
             let text = texts.new_tree(&mut runner).unwrap().current();
             read(&text).unwrap();
         }
+    }
+
+    #[test]
+    fn a_check_is_described_with_the_names_of_its_steps_and_its_limit() {
+        let document = serde_json::to_value(document()).unwrap();
+        let schemas = &document["components"]["schemas"];
+        let name = &schemas["OidcConfigCheckStep"]["properties"]["name"];
+        let described: Vec<&str> = name["enum"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        assert_eq!(described, Step::ALL.map(Step::name));
+        assert_eq!(schemas["OidcConfigCheckInput"]["required"], serde_json::json!(["issuer_url"]));
+        assert!(schemas["OidcConfigCheckInput"]["properties"]["accept_id_tokens"].is_object());
+        let limited = |path: &str| document["paths"][path]["post"]["responses"]["429"].is_object();
+        assert!(limited("/v1/oidc-config/check") && !limited("/v1/tenants"));
     }
 
     #[test]

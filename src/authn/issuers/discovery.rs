@@ -31,6 +31,19 @@ pub enum Step {
 }
 
 impl Step {
+    /// Every step, in their order.
+    pub const ALL: [Self; 9] = [
+        Self::IssuerUrl,
+        Self::Address,
+        Self::Connection,
+        Self::Discovery,
+        Self::Issuer,
+        Self::JwksUri,
+        Self::KeysAddress,
+        Self::Keys,
+        Self::UsableKeys,
+    ];
+
     /// Its name in answers.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -5,9 +5,10 @@ use actix_web::http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use crate::app::oidc_check::CheckOidcConfig;
-use crate::authn::issuers::CheckedStep;
+use crate::authn::issuers::{CheckedStep, Step};
 use crate::domain::oidc_trial::{OidcTrial, OidcTrialParts};
 use crate::http::body::{Body, present};
 use crate::http::{Decode, Parts, Permitted, Problem, TenantHeader, reply};
@@ -73,7 +74,7 @@ pub(in crate::http) struct CheckBody {
 #[schema(as = OidcConfigCheckStep)]
 pub(in crate::http) struct StepBody {
     /// Which.
-    #[schema(inline, value_type = StepName)]
+    #[schema(schema_with = step_name)]
     name: &'static str,
     /// Whether it went well.
     ok: bool,
@@ -82,20 +83,10 @@ pub(in crate::http) struct StepBody {
     detail: String,
 }
 
-/// The steps, in their order. Only this description is used.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "it is the description that is of use")]
-enum StepName {
-    IssuerUrl,
-    Address,
-    Connection,
-    Discovery,
-    Issuer,
-    JwksUri,
-    KeysAddress,
-    Keys,
-    UsableKeys,
+/// One of the names of the steps.
+fn step_name() -> Object {
+    let names = Step::ALL.map(Step::name);
+    ObjectBuilder::new().schema_type(Type::String).description(Some("Which.")).enum_values(Some(names)).build()
 }
 
 impl From<Vec<CheckedStep>> for CheckBody {
