@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ApiKeyId, KeyScope, Name, Role, Roles, TenantId};
+use super::{ApiKeyId, KeyScope, Name, Role, Roles, TenantId, User};
 
 /// Who is asking Gatewood. It becomes the Cedar principal of the control plane.
 #[derive(Debug, Clone)]
@@ -11,6 +11,8 @@ pub enum Caller {
     Anonymous,
     /// The holder of an API key.
     ApiKey(Arc<KeyHolder>),
+    /// Somebody with a JWT of a trusted issuer.
+    User(Arc<User>),
 }
 
 /// The holder of an API key.
@@ -39,6 +41,7 @@ impl Caller {
         match self {
             Self::Anonymous => None,
             Self::ApiKey(key) => key.scope.tenant(),
+            Self::User(user) => user.tenant(),
         }
     }
 
@@ -48,15 +51,17 @@ impl Caller {
         match self {
             Self::Anonymous => false,
             Self::ApiKey(key) => key.roles.contains(role),
+            Self::User(user) => user.roles.contains(role),
         }
     }
 
-    /// The caller in a log line or a `created_by`: `api_key:<id>` or `anonymous`.
+    /// The caller in a log line or a `created_by`: `api_key:<id>`, `user:<id>` or `anonymous`.
     #[must_use]
     pub fn label(&self) -> String {
         match self {
             Self::Anonymous => "anonymous".to_owned(),
             Self::ApiKey(key) => format!("api_key:{}", key.id),
+            Self::User(user) => format!("user:{}", user.id()),
         }
     }
 }

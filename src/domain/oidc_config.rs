@@ -147,6 +147,19 @@ impl IssuerUrl {
         &self.sent
     }
 
+    /// The URL without a slash at its end: what issuers are compared by.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.sent.trim_end_matches('/')
+    }
+
+    /// Whether both lead to the same place, however host and port are spelt.
+    #[must_use]
+    pub fn same_place(&self, other: &Self) -> bool {
+        let place = |url: &Self| url.url.as_str().trim_end_matches('/').to_owned();
+        place(self) == place(other)
+    }
+
     /// `https` or `http`.
     #[must_use]
     pub fn scheme(&self) -> &str {

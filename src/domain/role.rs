@@ -90,11 +90,30 @@ impl Roles {
         Ok(Self(roles))
     }
 
+    /// The roles among these names. A name that is no role gives no right.
+    pub fn known<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(names.into_iter().filter_map(Role::from_name).collect())
+    }
+
+    /// These roles and those.
+    #[must_use]
+    pub fn and(mut self, others: &Self) -> Self {
+        self.0.extend(others.0.iter().copied());
+        self
+    }
+
+    /// These roles but for `role`.
+    #[must_use]
+    pub fn without(mut self, role: Role) -> Self {
+        self.0.remove(&role);
+        self
+    }
+
     /// Reads the form that the database stores; a name that is no role any more is dropped, which
     /// can only take rights away.
     #[must_use]
     pub fn from_stored(text: &str) -> Self {
-        Self(text.split(' ').filter_map(Role::from_name).collect())
+        Self::known(text.split(' '))
     }
 
     /// The form that the database stores: names with a space between.

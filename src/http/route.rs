@@ -12,7 +12,7 @@ use super::{Decode, Permitted, Problem, TenantHeader, fallback, grpc_web};
 use crate::app::service::{self, ReadReflection, SeePolicyIds, SendMalformed, UseUnknownRoute};
 use crate::app::{Command, Guard};
 use crate::domain::{
-    ApiKeyId, Call, Caller, KeyHolder, KeyScope, Name, RequestFacts, Role, Roles, TenantId, Timestamp,
+    ApiKeyId, Call, Caller, KeyHolder, KeyScope, Name, RequestFacts, Role, Roles, TenantId, Timestamp, User, UserClaims,
 };
 use crate::policy::ActionUse;
 
@@ -165,6 +165,25 @@ fn rehearsal_calls() -> Vec<Call> {
         languages: Vec::new(),
         at: Timestamp::UNIX_EPOCH,
     };
-    let callers = [Caller::Anonymous, holder(KeyScope::Instance), holder(KeyScope::Tenant(tenant))];
+    let [full, bare] = rehearsal_users(tenant);
+    let callers = [Caller::Anonymous, holder(KeyScope::Instance), holder(KeyScope::Tenant(tenant)), full, bare];
     callers.into_iter().flat_map(|caller| [call(caller.clone(), true), call(caller, false)]).collect()
+}
+
+/// A user with everything that a user can have, and one with nothing that it need not have.
+fn rehearsal_users(tenant: TenantId) -> [Caller; 2] {
+    let some = || Some("rehearsal".to_owned());
+    let mut full = User::new(Some(tenant), "https://issuer.example", "rehearsal");
+    full.roles = Roles::only(Role::Admin).closure();
+    full.groups = vec!["rehearsal".to_owned()];
+    full.claims = UserClaims {
+        scopes: vec!["rehearsal".to_owned()],
+        client_id: some(),
+        email: some(),
+        email_verified: Some(true),
+        acr: some(),
+        amr: Some(vec!["rehearsal".to_owned()]),
+        auth_time: Some(Timestamp::UNIX_EPOCH),
+    };
+    [full, User::new(None, "https://issuer.example", "nobody")].map(|user| Caller::User(Arc::new(user)))
 }

@@ -79,7 +79,7 @@ pub fn map(
     call: &Call,
     question: Question,
 ) -> Result<Mapped, MappingError> {
-    let principal = principals.of(&call.caller, instance);
+    let principal = principals.of(&call.caller, instance)?;
     let resource = Arc::new(question.resource.entity(instance, &call.caller));
     let action = uid(&V.action, question.action);
     let context = context(call, question.context)?;
