@@ -47,7 +47,7 @@ impl Command for UpsertOidcConfig {
         name: "UpsertOidcConfig",
         group: Some("administer"),
         resources: RESOURCES,
-        context: "input: { issuer: Issuer, client_id: String, scopes: Set<String> }",
+        context: "input: { issuer: Issuer, client_id: String, scopes: Set<String>, audience?: String, accept_id_tokens: Bool }",
     };
 
     fn resource(&self) -> Resource {
@@ -55,17 +55,20 @@ impl Command for UpsertOidcConfig {
     }
 
     fn context(&self) -> Vec<(&'static str, Attribute)> {
-        let input = vec![
+        let mut input = vec![
             ("issuer", issuer_attribute(&self.draft.issuer)),
             ("client_id", Attribute::Text(self.draft.client_id.clone())),
             ("scopes", Attribute::Texts(self.draft.scopes.clone())),
+            ("accept_id_tokens", Attribute::Bool(self.draft.accept_id_tokens)),
         ];
+        input.extend(self.draft.audience.as_deref().map(|audience| ("audience", Attribute::Text(audience.to_owned()))));
         vec![("input", Attribute::Record(input))]
     }
 
     #[expect(clippy::expect_used, reason = "the example is a literal, and the check at start runs in every test")]
     fn example() -> Self {
-        let draft = OidcConfigDraft::parse("https://login.example:8443/", "client", "secret".to_owned(), None);
+        let draft = OidcConfigDraft::parse("https://login.example:8443/", "client", "secret".to_owned(), None)
+            .and_then(|draft| draft.admitting(Some("audience".to_owned()), true));
         Self {
             tenant: TenantId::new(uuid::Uuid::nil()),
             draft: draft.expect("a valid example"),

@@ -21,6 +21,7 @@ pub mod precondition;
 pub mod revision;
 pub mod role;
 pub mod tenant;
+pub mod trusted_issuer;
 pub mod user;
 pub mod web_origin;
 
@@ -41,5 +42,6 @@ pub use precondition::{Precondition, Versions};
 pub use revision::ETag;
 pub use role::{Role, Roles};
 pub use tenant::Tenant;
+pub use trusted_issuer::{ClaimPath, SignatureAlgorithm, TenantIssuer, TrustedIssuer};
 pub use user::{User, UserClaims};
 pub use web_origin::WebOrigin;

@@ -22,6 +22,10 @@ pub struct OidcConfig {
     pub client_id: String,
     /// The scopes to ask for, in the order in which they were sent.
     pub scopes: Vec<String>,
+    /// What a token may name in `aud` in place of the client.
+    pub audience: Option<String>,
+    /// Whether an ID token is taken for an access token.
+    pub accept_id_tokens: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -49,6 +53,10 @@ pub struct OidcConfigDraft {
     pub client_secret: SecretString,
     /// The scopes to ask for.
     pub scopes: Vec<String>,
+    /// What a token may name in `aud` in place of the client.
+    pub audience: Option<String>,
+    /// Whether an ID token is taken for an access token.
+    pub accept_id_tokens: bool,
 }
 
 impl OidcConfigDraft {
@@ -73,7 +81,20 @@ impl OidcConfigDraft {
             Some(scopes) => checked_scopes("scopes", scopes)?,
             None => Self::USUAL_SCOPES.map(str::to_owned).to_vec(),
         };
-        Ok(Self { issuer, client_id: client_id.to_owned(), client_secret, scopes })
+        let client_id = client_id.to_owned();
+        Ok(Self { issuer, client_id, client_secret, scopes, audience: None, accept_id_tokens: false })
+    }
+
+    /// The same with what it says of the tokens that it admits, beside the issuer and the client.
+    ///
+    /// # Errors
+    /// Names `audience`, when it is not 1 to 255 printable characters.
+    pub fn admitting(mut self, audience: Option<String>, accept_id_tokens: bool) -> Result<Self, Invalid> {
+        if let Some(audience) = &audience {
+            printable("audience", audience, 255)?;
+        }
+        (self.audience, self.accept_id_tokens) = (audience, accept_id_tokens);
+        Ok(self)
     }
 }
 

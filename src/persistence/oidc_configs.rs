@@ -10,11 +10,14 @@ use subtle::ConstantTimeEq;
 
 use super::change::{Change, Recorded};
 use super::connection::Db;
+use super::instance::move_authn_epoch;
 use super::key_ring::Sealed;
 use super::schema::oidc_configs;
 use super::tenants::{lock, stored_id};
 use super::{Database, KeyRing, StoreError};
-use crate::domain::{Entropy, OidcConfig, OidcConfigDraft, OidcConfigId, Origin, Precondition, TenantId};
+use crate::domain::{
+    Entropy, IssuerUrl, OidcConfig, OidcConfigDraft, OidcConfigId, Origin, Precondition, TenantId, TenantIssuer,
+};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = oidc_configs)]
@@ -24,6 +27,8 @@ struct OidcConfigRow {
     issuer_url: String,
     client_id: String,
     scopes: String,
+    audience: Option<String>,
+    accept_id_tokens: bool,
     version: i64,
     created_at: NaiveDateTime,
     updated_at: NaiveDateTime,
@@ -37,6 +42,8 @@ impl OidcConfigRow {
             issuer_url: self.issuer_url,
             client_id: self.client_id,
             scopes: self.scopes.split_whitespace().map(str::to_owned).collect(),
+            audience: self.audience,
+            accept_id_tokens: self.accept_id_tokens,
             created_at: self.created_at.and_utc(),
             updated_at: self.updated_at.and_utc(),
             version: self.version,
@@ -61,6 +68,8 @@ impl Recorded for OidcConfig {
             ("issuer_url", self.issuer_url.as_str().into()),
             ("client_id", self.client_id.as_str().into()),
             ("scopes", self.scopes.clone().into()),
+            ("audience", self.audience.clone().into()),
+            ("accept_id_tokens", self.accept_id_tokens.into()),
         ]
     }
 }
@@ -88,6 +97,34 @@ impl OidcConfigs {
         self.database.read(move |db| find(db, tenant)).await
     }
 
+    /// The configurations that admit tokens of this issuer, in the order of their tenants' ids.
+    /// `issuer_key` is the issuer as [`IssuerUrl::key`] gives it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn of_issuer(&self, issuer_key: String) -> Result<Vec<TenantIssuer>, StoreError> {
+        self.database
+            .read(move |db| {
+                let rows = oidc_configs::table
+                    .filter(oidc_configs::issuer_key.eq(&issuer_key))
+                    .order(oidc_configs::tenant_id)
+                    .select((
+                        oidc_configs::tenant_id,
+                        oidc_configs::client_id,
+                        oidc_configs::audience,
+                        oidc_configs::accept_id_tokens,
+                    ))
+                    .load::<(String, String, Option<String>, bool)>(db)?;
+                rows.into_iter()
+                    .map(|(tenant, client_id, audience, accept_id_tokens)| {
+                        let tenant = stored_id(&tenant)?;
+                        Ok(TenantIssuer { tenant, client_id, audience, accept_id_tokens })
+                    })
+                    .collect()
+            })
+            .await
+    }
+
     /// A tenant's client secret, opened.
     ///
     /// # Errors
@@ -97,7 +134,8 @@ impl OidcConfigs {
         self.database.read(move |db| open(db, &keys, tenant)).await
     }
 
-    /// Keeps a tenant's configuration: its first, or in place of the one that is there.
+    /// Keeps a tenant's configuration: its first, or in place of the one that is there, whose tokens
+    /// may be admitted no more.
     ///
     /// # Errors
     /// [`StoreError::Missing`] when there is no such tenant, [`StoreError::Precondition`] when what is
@@ -112,6 +150,7 @@ impl OidcConfigs {
         let (keys, entropy, now) = (Arc::clone(&self.keys), self.entropy.clone(), origin.at());
         self.database
             .change(origin, move |db| {
+                move_authn_epoch(db)?;
                 lock(db, tenant)?;
                 let stored = find(db, tenant)?;
                 check(&precondition, stored.as_ref())?;
@@ -121,13 +160,15 @@ impl OidcConfigs {
                     issuer_url: draft.issuer.as_sent().to_owned(),
                     client_id: draft.client_id.clone(),
                     scopes: draft.scopes.clone(),
+                    audience: draft.audience.clone(),
+                    accept_id_tokens: draft.accept_id_tokens,
                     created_at: stored.as_ref().map_or(now, |stored| stored.created_at),
                     updated_at: now,
                     version: stored.as_ref().map_or(1, |stored| stored.version + 1),
                 };
                 let sealed = keys.seal(&entropy, tenant, saved.id, &draft.client_secret)?;
                 let same_secret = stored.is_some() && is_stored_secret(db, &keys, tenant, &draft.client_secret)?;
-                write(db, &saved, &sealed, stored.is_some())?;
+                write(db, &draft.issuer, &saved, &sealed, stored.is_some())?;
                 let change = match &stored {
                     None => Change::created(&saved),
                     Some(stored) => Change::between(stored, &saved),
@@ -146,6 +187,7 @@ impl OidcConfigs {
     pub async fn delete(&self, tenant: TenantId, precondition: Precondition, origin: Origin) -> Result<(), StoreError> {
         self.database
             .change(origin, move |db| {
+                move_authn_epoch(db)?;
                 lock(db, tenant)?;
                 let stored = find(db, tenant)?;
                 check(&precondition, stored.as_ref())?;
@@ -199,11 +241,20 @@ fn is_stored_secret(db: &mut Db, keys: &KeyRing, tenant: TenantId, secret: &Secr
     }
 }
 
-fn write(db: &mut Db, config: &OidcConfig, sealed: &Sealed, exists: bool) -> Result<(), StoreError> {
+fn write(
+    db: &mut Db,
+    issuer: &IssuerUrl,
+    config: &OidcConfig,
+    sealed: &Sealed,
+    exists: bool,
+) -> Result<(), StoreError> {
     let changing = (
-        oidc_configs::issuer_url.eq(&config.issuer_url),
+        oidc_configs::issuer_url.eq(issuer.as_sent()),
+        oidc_configs::issuer_key.eq(issuer.key()),
         oidc_configs::client_id.eq(&config.client_id),
         oidc_configs::scopes.eq(config.scopes.join(" ")),
+        oidc_configs::audience.eq(&config.audience),
+        oidc_configs::accept_id_tokens.eq(config.accept_id_tokens),
         oidc_configs::secret_key_id.eq(&sealed.key_id),
         oidc_configs::secret_sealed.eq(&sealed.bytes),
         oidc_configs::version.eq(config.version),

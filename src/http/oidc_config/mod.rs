@@ -24,6 +24,14 @@ pub(super) struct OidcConfigBody {
     client_id: String,
     /// The scopes to ask for.
     scopes: Vec<String>,
+    /// What a token may name in `aud` in place of the client; not there when there is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    audience: Option<String>,
+    /// `true` when ID tokens are taken for access tokens; else not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    accept_id_tokens: Option<bool>,
     /// When it was made.
     created_at: DateTime<Utc>,
     /// When it was last changed.
@@ -37,6 +45,8 @@ impl From<OidcConfig> for OidcConfigBody {
             issuer_url: config.issuer_url,
             client_id: config.client_id,
             scopes: config.scopes,
+            audience: config.audience,
+            accept_id_tokens: config.accept_id_tokens.then_some(true),
             created_at: config.created_at,
             updated_at: config.updated_at,
         }

@@ -40,6 +40,20 @@ pub(in crate::http) struct OidcConfigInput {
     #[schema(nullable = false, value_type = Option<HashSet<String>>, max_items = 50,
         pattern = "^[!#-\\[\\]-~]+$", min_length = 1, max_length = 255)]
     scopes: Option<Vec<String>>,
+    /// What a token may name in `aud` in place of the client, for issuers whose access tokens do not
+    /// name it: printable characters.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(
+        nullable = false,
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb\u{e0000}-\u{e0fff}]+$"
+    )]
+    audience: Option<String>,
+    /// Whether an ID token is taken for an access token. It is not meant as one: leave it out unless
+    /// the issuer has no other tokens.
+    #[serde(default)]
+    accept_id_tokens: bool,
 }
 
 impl Decode for UpsertOidcConfig {
@@ -52,6 +66,7 @@ impl Decode for UpsertOidcConfig {
         let input: OidcConfigInput = parts.json()?;
         let secret = input.client_secret.expose_secret().to_owned();
         let draft = OidcConfigDraft::parse(&input.issuer_url, &input.client_id, secret, input.scopes)?;
+        let draft = draft.admitting(input.audience, input.accept_id_tokens)?;
         Ok(Self { tenant, draft, precondition })
     }
 }
