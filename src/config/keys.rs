@@ -47,6 +47,7 @@ const ADDRESS: &str = "an address and a port, like 127.0.0.1:8080 or [::1]:8080"
 const ENCRYPTION_KEY: &str = "the standard base64 of 32 bytes, or id:base64[,id:base64...] with the primary key first";
 const ORIGINS: &str = "a list of origins, like https://console.example.com, http://localhost:5173";
 const NETWORKS: &str = "a list of networks, like 10.0.0.0/8, 192.0.2.7/32";
+const CLAIM: &str = "the name of a claim, or a JSON pointer to one within others, like /realm_access/roles";
 const DURATION: &str = "a duration, like 500ms, 10s or 2m";
 
 /// Every key, in the order in which they are documented.
@@ -96,6 +97,12 @@ pub const KEYS: &[Key] = &[
         "The keys that seal stored secrets: the first seals, all of them open. Needed on PostgreSQL; on SQLite one is made beside the database when there is none.",
     )),
     key("encryption_key_file", None, "a file that exists", "The same, in a file."),
+    key(
+        "issuers",
+        Some("[]"),
+        "a list of tables, each with `issuer` and `audience`",
+        "The issuers of JWTs that the instance itself trusts: `[[issuers]]` in the file, JSON in the environment. [authentication.md](authentication.md#issuers-of-the-instance) has its fields.",
+    ),
     key(
         "database.connections",
         Some("8"),
@@ -187,6 +194,19 @@ pub const KEYS: &[Key] = &[
         "a duration, like 6h or 24h, that is no shorter than `oidc.keys_fresh_for`",
         "How long an issuer's keys count while it does not answer.",
     ),
+    key(
+        "oidc.clock_skew",
+        Some("30s"),
+        "a duration from 0s to 5m",
+        "How far the clocks of issuers may differ from this one, when the times in a token are judged.",
+    ),
+    key(
+        "oidc.tenant_roles_claim",
+        Some("gatewood_roles"),
+        CLAIM,
+        "Where the tokens of tenants' issuers have their roles. `root` is never one of them.",
+    ),
+    key("oidc.tenant_groups_claim", Some("groups"), CLAIM, "Where the tokens of tenants' issuers have their groups."),
     key("log.format", Some("auto"), "auto, human or json", "`auto`: for people on a terminal, JSON otherwise."),
     key(
         "log.level",

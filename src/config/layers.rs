@@ -142,12 +142,13 @@ fn flatten(prefix: &str, table: toml::Table, found: &mut Vec<(String, toml::Valu
     }
 }
 
-/// A value as a variable would have it; a list with commas between.
+/// A value as a variable would have it; a list with commas between, a list of tables in JSON.
 fn as_text(value: &toml::Value) -> Option<String> {
     match value {
         toml::Value::String(text) => Some(text.clone()),
         toml::Value::Integer(number) => Some(number.to_string()),
         toml::Value::Boolean(value) => Some(value.to_string()),
+        toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => serde_json::to_string(value).ok(),
         toml::Value::Array(items) => items.iter().map(as_text).collect::<Option<Vec<_>>>().map(|items| items.join(",")),
         toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Table(_) => None,
     }

@@ -3,6 +3,7 @@
 //! Every key stands once, in [`keys`], with its documentation; flags, environment variables, the
 //! file, `gatewood config` and `docs/configuration.md` all come from there.
 
+mod issuers;
 pub mod keys;
 mod layers;
 mod read;
@@ -18,7 +19,7 @@ use secrecy::SecretString;
 pub use layers::{Layers, Origin};
 pub use show::{document, show};
 
-use crate::domain::{DatabaseUrl, WebOrigin};
+use crate::domain::{ClaimPath, DatabaseUrl, TrustedIssuer, WebOrigin};
 
 /// A configuration in which every value is valid.
 #[derive(Debug, Clone)]
@@ -47,6 +48,10 @@ pub struct Config {
     pub tls: Option<TlsConfig>,
     /// `[oidc]`
     pub oidc: OidcIssuersConfig,
+    /// The issuers that the instance trusts.
+    pub issuers: Vec<TrustedIssuer>,
+    /// `[oidc]`, of the tokens that are presented.
+    pub tokens: TokenConfig,
     /// `[log]`
     pub log: LogConfig,
 }
@@ -111,6 +116,17 @@ pub struct OidcIssuersConfig {
     pub keys_cooldown: Duration,
     /// How long their keys count while they do not answer.
     pub keys_stale_bound: Duration,
+}
+
+/// `[oidc]`, as far as it is about the tokens that are presented.
+#[derive(Debug, Clone)]
+pub struct TokenConfig {
+    /// How far clocks may differ.
+    pub clock_skew: Duration,
+    /// Where the tokens of tenants' issuers have their roles.
+    pub tenant_roles_claim: ClaimPath,
+    /// Where the tokens of tenants' issuers have their groups.
+    pub tenant_groups_claim: ClaimPath,
 }
 
 /// `[log]`

@@ -15,10 +15,10 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use super::keys::Key;
 use super::{
     Config, ConfigError, ControlPolicyChoice, DatabaseConfig, Layers, LogConfig, LogFormat, OidcIssuersConfig, Origin,
-    ServerConfig, TlsConfig,
+    ServerConfig, TlsConfig, TokenConfig, issuers,
 };
 use crate::domain::invalid::quoted;
-use crate::domain::{DatabaseUrl, KeyMaterial, WebOrigin};
+use crate::domain::{ClaimPath, DatabaseUrl, KeyMaterial, TrustedIssuer, WebOrigin};
 
 impl Config {
     /// Reads and checks every value.
@@ -57,6 +57,12 @@ impl Config {
             },
             tls: reader.tls()?,
             oidc: oidc(&reader)?,
+            issuers: reader.issuers()?,
+            tokens: TokenConfig {
+                clock_skew: reader.value("oidc.clock_skew", clock_skew)?,
+                tenant_roles_claim: reader.claim("oidc.tenant_roles_claim")?,
+                tenant_groups_claim: reader.claim("oidc.tenant_groups_claim")?,
+            },
             log: LogConfig {
                 format: reader.value("log.format", |text| match text {
                     "auto" => Some(LogFormat::Auto),
@@ -154,6 +160,16 @@ impl Reader<'_> {
         }
     }
 
+    fn claim(&self, name: &str) -> Result<ClaimPath, ConfigError> {
+        self.value(name, |text| ClaimPath::parse(name, text).ok())
+    }
+
+    fn issuers(&self) -> Result<Vec<TrustedIssuer>, ConfigError> {
+        const NAME: &str = "issuers";
+        let Some((text, origin)) = self.0.0.get(NAME) else { return Ok(Vec::new()) };
+        issuers::read(text).map_err(|what| ConfigError(format!("`{NAME}` (from {origin}): {what}")))
+    }
+
     /// A secret that is said itself or stands in a file, but not both.
     fn secret(&self, name: &str, file: &str, accepted: fn(&str) -> bool) -> Result<Option<SecretString>, ConfigError> {
         match (self.0.0.get(name), self.0.0.get(file)) {
@@ -213,6 +229,11 @@ fn is_filter(text: &str) -> bool {
     let is_level = |text: &str| !text.is_empty() && text.parse::<LevelFilter>().is_ok();
     let is_directive = |part: &str| part.split_once('=').map_or_else(|| is_level(part), |(_, level)| is_level(level));
     text.split(',').all(is_directive) && text.parse::<Targets>().is_ok()
+}
+
+fn clock_skew(text: &str) -> Option<Duration> {
+    const MOST: Duration = Duration::from_mins(5);
+    humantime::parse_duration(text).ok().filter(|skew| *skew <= MOST)
 }
 
 fn networks(text: &str) -> Option<Vec<IpNet>> {
