@@ -1,8 +1,7 @@
 //! Tenants' OIDC configurations.
 
 use super::{App, AppError, Command, Permit};
-use crate::domain::oidc_config::IssuerUrl;
-use crate::domain::{OidcConfig, OidcConfigDraft, Precondition, TenantId};
+use crate::domain::{Invalid, IssuerUrl, OidcConfig, OidcConfigDraft, Precondition, TenantId};
 use crate::mapping::{Attribute, Resource};
 use crate::policy::ActionUse;
 
@@ -143,12 +142,25 @@ impl App {
     /// Stores a tenant's configuration.
     ///
     /// # Errors
-    /// [`AppError::NotFound`] when there is no such tenant, [`AppError::PreconditionFailed`] when
-    /// what is stored is another version.
+    /// [`AppError::Invalid`] when the issuer is the instance's, [`AppError::NotFound`] when there is no
+    /// such tenant, [`AppError::PreconditionFailed`] when what is stored is another version.
     pub async fn upsert_oidc_config(&self, permit: Permit<UpsertOidcConfig>) -> Result<OidcConfig, AppError> {
         let origin = self.origin(&permit);
         let UpsertOidcConfig { tenant, draft, precondition } = permit.into_command();
+        self.refuse_issuer_of_instance(&draft.issuer)?;
+        let _forgetting = self.authenticator.forgetting();
         Ok(self.repositories.oidc_configs.upsert(tenant, draft, precondition, origin).await?)
+    }
+
+    /// No tenant may name an issuer of the instance: its users are the instance's, whatever tenants say.
+    ///
+    /// # Errors
+    /// [`AppError::Invalid`], naming `issuer_url`.
+    pub fn refuse_issuer_of_instance(&self, issuer: &IssuerUrl) -> Result<(), AppError> {
+        if !self.authenticator.is_issuer_of_instance(issuer) {
+            return Ok(());
+        }
+        Err(Invalid::new("issuer_url", "is an issuer of the instance itself; a tenant needs one of its own").into())
     }
 
     /// Deletes a tenant's configuration.
@@ -158,6 +170,7 @@ impl App {
     pub async fn delete_oidc_config(&self, permit: Permit<DeleteOidcConfig>) -> Result<(), AppError> {
         let origin = self.origin(&permit);
         let DeleteOidcConfig { tenant, precondition } = permit.into_command();
+        let _forgetting = self.authenticator.forgetting();
         Ok(self.repositories.oidc_configs.delete(tenant, precondition, origin).await?)
     }
 }

@@ -5,20 +5,29 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::Presented;
-use super::key_cache::{KeyCache, Known};
 use tokio::sync::Semaphore;
 
-use crate::domain::{ApiKeyId, Caller, Clock, KeyHolder, KeyMaterial, StoredCredential, Timestamp};
-use crate::persistence::{ApiKeys, Instance, StoreError};
+use super::freshness::Freshness;
+use super::issuers::KeySets;
+use super::key_cache::{KeyCache, Known};
+use super::tokens::{Shared, Verifier};
+use super::{Presented, TokenTrust, TooOld};
+use crate::domain::{ApiKeyId, Caller, Clock, IssuerUrl, KeyHolder, KeyMaterial, StoredCredential, Timestamp};
+use crate::persistence::{ApiKeys, Instance, OidcConfigs, StoreError, StoredOidcSettings};
 
 /// Why a credential makes no caller.
 #[derive(Debug)]
 pub enum Rejection {
     /// Malformed, unknown, expired, suspended or revoked. Which of them is nobody's business.
     Rejected,
+    /// A token that is no good. What is wrong with it is for the log only.
+    Token(String),
+    /// A token that is good, but too old for the settings of the instance. Its holder may know.
+    TooOld(TooOld),
     /// Two different credentials at once.
     Ambiguous,
+    /// A token that is good for several tenants, and a request that does not say about which it is.
+    AmbiguousTenant,
     /// The database did not answer, and nothing is known that could stand in for it.
     Unavailable(StoreError),
 }
@@ -45,29 +54,47 @@ impl Default for Timing {
     }
 }
 
+/// What is asked about credentials.
+#[derive(Clone)]
+pub struct Stores {
+    /// API keys.
+    pub keys: ApiKeys,
+    /// The instance, for the epoch.
+    pub instance: Instance,
+    /// Tenants' OIDC configurations.
+    pub oidc_configs: OidcConfigs,
+    /// The settings of the instance, for how old a token may be.
+    pub oidc_settings: StoredOidcSettings,
+}
+
 /// Authenticates callers.
 pub struct Authenticator {
-    keys: ApiKeys,
-    instance: Instance,
+    stores: Stores,
     clock: Clock,
     timing: Timing,
+    freshness: Arc<Freshness>,
     cache: KeyCache,
-    look_ups: Semaphore,
+    look_ups: Arc<Semaphore>,
+    tokens: Verifier,
     used: Mutex<HashMap<ApiKeyId, Timestamp>>,
 }
 
 impl Authenticator {
     /// How many keys are kept in memory: about 6 MiB when all are.
     const CAPACITY: usize = 10_000;
-    /// How many keys are looked up at once.
+    /// How many keys or issuers are looked up at once.
     const LOOK_UPS: usize = 2;
 
-    /// An authenticator for the keys of this database.
+    /// An authenticator for the keys of this database and the tokens of these issuers.
     #[must_use]
-    pub fn new(keys: ApiKeys, instance: Instance, clock: Clock, timing: Timing) -> Self {
-        let cache = KeyCache::new(Self::CAPACITY, timing.fresh_for);
-        let look_ups = Semaphore::new(Self::LOOK_UPS);
-        Self { keys, instance, clock, timing, cache, look_ups, used: Mutex::default() }
+    pub fn new(stores: Stores, key_sets: KeySets, trust: TokenTrust, clock: Clock, timing: Timing) -> Self {
+        let freshness = Arc::new(Freshness::new(timing.fresh_for));
+        let cache = KeyCache::new(Self::CAPACITY, Arc::clone(&freshness));
+        let look_ups = Arc::new(Semaphore::new(Self::LOOK_UPS));
+        let shared =
+            Shared { clock: clock.clone(), freshness: Arc::clone(&freshness), look_ups: Arc::clone(&look_ups) };
+        let tokens = Verifier::new(key_sets, trust, &stores, shared);
+        Self { stores, clock, timing, freshness, cache, look_ups, tokens, used: Mutex::default() }
     }
 
     /// Says who presents this.
@@ -80,6 +107,7 @@ impl Authenticator {
             Presented::Malformed => Err(Rejection::Rejected),
             Presented::Ambiguous => Err(Rejection::Ambiguous),
             Presented::ApiKey(key) => self.key_holder(&key).await.map(Caller::ApiKey),
+            Presented::Jwt(token) => self.tokens.user(&token).await.map(Caller::User),
         }
     }
 
@@ -99,8 +127,8 @@ impl Authenticator {
     async fn look_up(&self, id: ApiKeyId) -> Result<Arc<Known>, Rejection> {
         // Anybody can make well-formed keys that nobody knows; asking about them must not take every connection.
         let _turn = self.look_ups.acquire().await;
-        let asked_at = self.cache.generation();
-        let found = self.keys.credential(id).await.map_err(Rejection::Unavailable)?;
+        let asked_at = self.freshness.generation();
+        let found = self.stores.keys.credential(id).await.map_err(Rejection::Unavailable)?;
         let credential = found.ok_or(Rejection::Rejected)?;
         let holder = Arc::new(holder_of(&credential));
         Ok(self.cache.put(credential, holder, asked_at))
@@ -115,7 +143,21 @@ impl Authenticator {
     /// Whether the database answered lately.
     #[must_use]
     pub fn database_answers(&self) -> bool {
-        self.cache.is_fresh()
+        self.freshness.is_fresh()
+    }
+
+    /// Whether the instance itself trusts whoever is at this place. No tenant may name it then.
+    #[must_use]
+    pub fn is_issuer_of_instance(&self, issuer: &IssuerUrl) -> bool {
+        self.tokens.is_issuer_of_instance(issuer)
+    }
+
+    /// Says in the log which tenants' configurations do not count, because they name an issuer of the instance.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn warn_of_ignored_issuers(&self) -> Result<(), StoreError> {
+        self.tokens.warn_of_ignored(&self.stores.oidc_configs).await
     }
 
     fn note_use(&self, known: &Known, now: Timestamp) {
@@ -133,8 +175,8 @@ impl Authenticator {
     /// When the database does not answer.
     pub async fn look(&self) -> Result<(), StoreError> {
         let began = Instant::now();
-        let epoch = self.instance.authn_epoch().await?;
-        self.cache.confirm(began, epoch);
+        let epoch = self.stores.instance.authn_epoch().await?;
+        self.freshness.confirm(began, epoch);
         Ok(())
     }
 
@@ -176,7 +218,7 @@ impl Authenticator {
             return;
         }
         // A last-used time is a convenience: one that cannot be written is not worth holding anything up.
-        if let Err(error) = self.keys.touch(used.into_iter().collect()).await {
+        if let Err(error) = self.stores.keys.touch(used.into_iter().collect()).await {
             tracing::debug!(%error, "last-used times were not written");
         }
     }
@@ -193,6 +235,6 @@ pub struct Forgetting<'a>(&'a Authenticator);
 
 impl Drop for Forgetting<'_> {
     fn drop(&mut self) {
-        self.0.cache.forget();
+        self.0.freshness.forget();
     }
 }

@@ -1,6 +1,8 @@
 //! What a caller presents, before anything is looked up.
 
-use crate::domain::KeyMaterial;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::domain::{KeyMaterial, TenantId};
 
 /// What the credential headers of a request come to.
 pub enum Presented {
@@ -8,6 +10,8 @@ pub enum Presented {
     Nothing,
     /// One well-formed API key, however often.
     ApiKey(KeyMaterial),
+    /// Something that looks like a JWT.
+    Jwt(PresentedToken),
     /// Something that is no credential of this service.
     Malformed,
     /// Two credentials that differ: nobody can say who is asking.
@@ -22,7 +26,10 @@ impl Presented {
     pub fn read<'a>(api_key: impl Iterator<Item = &'a [u8]>, authorization: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut known: Option<&[u8]> = None;
         let mut malformed = false;
-        for credential in api_key.map(Some).chain(authorization.map(bearer)) {
+        // Tokens of issuers come in `Authorization` only: a gateway may have rules about that header.
+        let mut keys_only = false;
+        let of_keys = api_key.inspect(|_key| keys_only = true).map(Some);
+        for credential in of_keys.chain(authorization.map(bearer)) {
             match (credential, known) {
                 (None, _) => malformed = true,
                 (Some(credential), None) => known = Some(credential),
@@ -34,11 +41,58 @@ impl Presented {
             None if malformed => Self::Malformed,
             None => Self::Nothing,
             Some(_) if malformed => Self::Ambiguous,
-            Some(text) => {
-                std::str::from_utf8(text).ok().and_then(KeyMaterial::parse).map_or(Self::Malformed, Self::ApiKey)
-            }
+            Some(text) => Self::one(text, keys_only),
         }
     }
+
+    fn one(credential: &[u8], keys_only: bool) -> Self {
+        let Ok(text) = std::str::from_utf8(credential) else { return Self::Malformed };
+        if let Some(key) = KeyMaterial::parse(text) {
+            return Self::ApiKey(key);
+        }
+        if keys_only || !looks_like_a_token(text) {
+            return Self::Malformed;
+        }
+        Self::Jwt(PresentedToken { text: text.to_owned().into(), about: None })
+    }
+
+    /// The same, by somebody who says which tenant the request is about: a token may be good for
+    /// several, of which one is meant.
+    #[must_use]
+    pub fn about(self, tenant: Option<TenantId>) -> Self {
+        match self {
+            Self::Jwt(token) => Self::Jwt(PresentedToken { about: tenant, ..token }),
+            other @ (Self::Nothing | Self::ApiKey(_) | Self::Malformed | Self::Ambiguous) => other,
+        }
+    }
+}
+
+/// A text that looks like a JWT: nothing else is known of it.
+pub struct PresentedToken {
+    text: SecretString,
+    about: Option<TenantId>,
+}
+
+impl PresentedToken {
+    /// How many bytes a token may have.
+    pub const LONGEST: usize = 16 * 1024;
+
+    pub(super) fn expose(&self) -> &str {
+        self.text.expose_secret()
+    }
+
+    /// Which tenant the request that it came with is about.
+    pub(super) const fn about(&self) -> Option<TenantId> {
+        self.about
+    }
+}
+
+/// Three parts in base64url with dots between (RFC 7515, section 7.1). An encrypted token has five, and
+/// one without a signature has an empty third.
+fn looks_like_a_token(text: &str) -> bool {
+    let in_base64url =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    text.len() <= PresentedToken::LONGEST && text.split('.').count() == 3 && text.split('.').all(in_base64url)
 }
 
 /// The token of `Bearer <token>` (RFC 6750, section 2.1); the scheme's name is read in any case.
@@ -61,9 +115,28 @@ mod tests {
         match Presented::read(api_key.iter().map(Vec::as_slice), authorization.iter().map(Vec::as_slice)) {
             Presented::Nothing => "nothing",
             Presented::ApiKey(_) => "key",
+            Presented::Jwt(_) => "token",
             Presented::Malformed => "malformed",
             Presented::Ambiguous => "ambiguous",
         }
+    }
+
+    #[test]
+    fn a_token_is_three_parts_in_authorization_only() {
+        let bearer = |token: &str| format!("Bearer {token}");
+        assert_eq!(kind(&[], &[&bearer("a.b.c")]), "token");
+        assert_eq!(kind(&[], &[&bearer("a.b.c"), "bearer a.b.c"]), "token");
+        assert_eq!(kind(&["a.b.c"], &[]), "malformed");
+        assert_eq!(kind(&["a.b.c"], &[&bearer("a.b.c")]), "malformed");
+        assert_eq!(kind(&[], &[&bearer("a.b.c"), &bearer("a.b.d")]), "ambiguous");
+        assert_eq!(kind(&["gwk_"], &[&bearer("a.b.c")]), "ambiguous");
+        for malformed in ["a.b", "a.b.", ".b.c", "a..c", "a.b.c.d", "a.b.c.d.e", "a.b.c=", "a.b.c ", "a.b+.c", "a.b.ü"]
+        {
+            assert_eq!(kind(&[], &[&bearer(malformed)]), "malformed", "{malformed}");
+        }
+        let of_length = |length: usize| bearer(&format!("a.b.{}", "c".repeat(length - 4)));
+        assert_eq!(kind(&[], &[&of_length(PresentedToken::LONGEST)]), "token");
+        assert_eq!(kind(&[], &[&of_length(PresentedToken::LONGEST + 1)]), "malformed");
     }
 
     #[test]

@@ -54,6 +54,13 @@ impl User {
         }
     }
 
+    /// The same user as one of a tenant's.
+    #[must_use]
+    pub fn of_tenant(&self, tenant: TenantId) -> Self {
+        let id = user_id(Some(tenant), &self.issuer, &self.subject);
+        Self { id, tenant: Some(tenant), ..self.clone() }
+    }
+
     /// Its id: `<issuer>#<subject>`, and with a tenant `<tenant>|<issuer>#<subject>`.
     #[must_use]
     pub fn id(&self) -> &str {

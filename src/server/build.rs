@@ -20,7 +20,7 @@ use super::root_key;
 use super::tls::Tls;
 use crate::app::{App, Guard, OidcChecks, Repositories};
 use crate::authn::issuers::IssuerCheck;
-use crate::authn::{Authenticator, Timing};
+use crate::authn::{Authenticator, Stores, Timing, TokenTrust};
 use crate::config::Config;
 use crate::domain::{Clock, DatabaseUrl, Entropy};
 use crate::grpc::{self, GrpcService, GrpcSettings, Methods};
@@ -142,8 +142,19 @@ impl Server {
         plane.check_against(&row, config, &instance).await?;
         let ring = key_ring(config, &database, &entropy).await?;
         let keys = ApiKeys::new(database.clone());
-        let authenticator = Arc::new(Authenticator::new(keys.clone(), instance, clock.clone(), timing));
+        let oidc_configs = OidcConfigs::new(database.clone(), Arc::new(ring), entropy.clone());
+        let oidc_settings = StoredOidcSettings::new(database.clone(), row.id.clone());
+        let stores = Stores {
+            keys: keys.clone(),
+            instance,
+            oidc_configs: oidc_configs.clone(),
+            oidc_settings: oidc_settings.clone(),
+        };
+        let key_sets = issuers::key_sets(&config.oidc, outbound.clone(), clock.clone());
+        let authenticator = Authenticator::new(stores, key_sets, token_trust(config), clock.clone(), timing);
+        let authenticator = Arc::new(authenticator);
         authenticator.look().await?;
+        authenticator.warn_of_ignored_issuers().await?;
         let guard = Guard::new(Arc::new(plane.snapshot), row.id, entropy.clone());
         routes
             .rehearse(&guard)
@@ -151,9 +162,9 @@ impl Server {
         let revision = guard.snapshot().revision().to_string();
         let repositories = Repositories {
             tenants: Tenants::new(database.clone()),
-            oidc_settings: StoredOidcSettings::new(database.clone(), guard.instance().clone()),
-            audit_events: AuditEvents::new(database.clone()),
-            oidc_configs: OidcConfigs::new(database, Arc::new(ring), entropy.clone()),
+            oidc_settings,
+            audit_events: AuditEvents::new(database),
+            oidc_configs,
             api_keys: keys.clone(),
         };
         let (now, drawn) = (clock.now(), entropy.clone());
@@ -224,6 +235,15 @@ impl Server {
                 "listening on other than a loopback address without TLS: API keys and client secrets cross the network in clear text"
             );
         }
+    }
+}
+
+fn token_trust(config: &Config) -> TokenTrust {
+    TokenTrust {
+        issuers: config.issuers.clone(),
+        clock_skew: config.tokens.clock_skew,
+        tenant_roles_claim: config.tokens.tenant_roles_claim.clone(),
+        tenant_groups_claim: config.tokens.tenant_groups_claim.clone(),
     }
 }
 

@@ -37,13 +37,20 @@ impl<I: Incoming> Unread<'_, I> {
     /// When there is no caller.
     pub async fn authenticate(&self) -> Result<Call, Problem> {
         let presented = Presented::read(self.incoming.header("x-api-key"), self.incoming.header("authorization"));
+        let presented = presented.about(self.named_tenant());
         match self.app.authenticator.authenticate(presented).await {
             Ok(caller) => Ok(self.call(caller)),
             Err(Rejection::Rejected) => Err(Problem::unauthenticated()),
+            Err(Rejection::Token(flaw)) => Err(Problem::bad_token(&flaw)),
+            Err(Rejection::TooOld(too_old)) => Err(Problem::token_too_old(&too_old)),
             Err(Rejection::Unavailable(error)) => Err(AppError::from(error).into()),
             Err(Rejection::Ambiguous) => {
                 let call = self.call(Caller::Anonymous);
                 Err(self.refuse(&call, Problem::ambiguous_credentials()).await)
+            }
+            Err(Rejection::AmbiguousTenant) => {
+                let call = self.call(Caller::Anonymous);
+                Err(self.refuse(&call, Problem::ambiguous_tenant()).await)
             }
         }
     }
@@ -51,6 +58,13 @@ impl<I: Incoming> Unread<'_, I> {
     fn call(&self, caller: Caller) -> Call {
         let languages = client::languages(self.incoming);
         Call { caller, tenant: None, request: self.facts.clone(), languages, at: self.app.clock.now() }
+    }
+
+    /// The tenant that the header names, if it names one. What else may be wrong with it is for step two.
+    fn named_tenant(&self) -> Option<TenantId> {
+        let mut values = self.incoming.header("x-tenant-id");
+        let text = std::str::from_utf8(values.next()?).ok()?;
+        if values.next().is_some() { None } else { TenantId::parse("X-Tenant-ID", text).ok() }
     }
 
     /// Step two.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::app::AppError;
+use crate::authn::TooOld;
 use crate::decision::Denial;
 use crate::domain::Invalid;
 use crate::policy::Status;
@@ -110,6 +111,30 @@ impl Problem {
         let mut problem =
             Self::from(Invalid::new("X-API-Key, Authorization", "hold two different credentials; send one"));
         problem.0.malformed_as = Some("ambiguous_credentials");
+        problem
+    }
+
+    /// In the same words as ever: what is wrong with a token goes to the log and to nobody else.
+    #[must_use]
+    pub fn bad_token(flaw: &str) -> Self {
+        Self::unauthenticated().because(format!("the token is refused: {flaw}"))
+    }
+
+    /// The token is good but too old, which its holder may know.
+    #[must_use]
+    pub fn token_too_old(too_old: &TooOld) -> Self {
+        let why = too_old.to_string();
+        let mut problem = Self::new(Kind::Unauthenticated, "unauthenticated", why.clone()).because(why.clone());
+        problem.0.details = Some(Details { field: "Authorization".to_owned(), reason: why });
+        problem
+    }
+
+    /// The token is good for several tenants, and the header does not say which is meant.
+    #[must_use]
+    pub fn ambiguous_tenant() -> Self {
+        let reason = "names no tenant, and the token is good for several; the header must say which is meant";
+        let mut problem = Self::from(Invalid::new("X-Tenant-ID", reason));
+        problem.0.malformed_as = Some("ambiguous_tenant");
         problem
     }
 

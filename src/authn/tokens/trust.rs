@@ -1,0 +1,106 @@
+//! Which issuers are trusted, and with what.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use quick_cache::sync::Cache;
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+
+use super::super::freshness::{Freshness, Generation};
+use super::Flaw;
+use crate::domain::{IssuerUrl, TenantIssuer, TrustedIssuer};
+use crate::persistence::{OidcConfigs, StoreError};
+
+/// What an issuer is trusted with.
+pub(super) enum Trust {
+    /// The instance trusts it.
+    Instance(Arc<TrustedIssuer>),
+    /// Tenants trust it, each with its own users: never empty, in the order of the tenants' ids.
+    Tenants(Arc<[TenantIssuer]>),
+}
+
+/// Why nothing can be said of an issuer, or nothing good.
+pub(super) enum Untrusted {
+    /// Nobody trusts it.
+    Flawed(Flaw),
+    /// The database does not answer.
+    Unavailable(StoreError),
+}
+
+impl From<Flaw> for Untrusted {
+    fn from(flaw: Flaw) -> Self {
+        Self::Flawed(flaw)
+    }
+}
+
+/// The issuers that are trusted: those of the instance, and those of tenants' configurations, which
+/// are looked up and kept for as long as they count.
+pub(super) struct Trusts {
+    instance: HashMap<String, Arc<TrustedIssuer>>,
+    tenants: OidcConfigs,
+    known: Cache<String, (Generation, Arc<[TenantIssuer]>)>,
+    /// Issuers that nobody trusts, by the hash of their names: a stranger can make up any number of
+    /// them, and must not push out the others.
+    unknown: Cache<[u8; 32], Generation>,
+    freshness: Arc<Freshness>,
+    look_ups: Arc<Semaphore>,
+}
+
+impl Trusts {
+    const KNOWN: usize = 10_000;
+    const UNKNOWN: usize = 10_000;
+
+    pub(super) fn new(
+        instance: Vec<TrustedIssuer>,
+        tenants: OidcConfigs,
+        freshness: Arc<Freshness>,
+        look_ups: Arc<Semaphore>,
+    ) -> Self {
+        let by_key = |trusted: TrustedIssuer| (trusted.issuer.key().to_owned(), Arc::new(trusted));
+        let instance = instance.into_iter().map(by_key).collect();
+        let (known, unknown) = (Cache::new(Self::KNOWN), Cache::new(Self::UNKNOWN));
+        Self { instance, tenants, known, unknown, freshness, look_ups }
+    }
+
+    /// Whether the instance itself trusts whoever is at this place.
+    pub(super) fn is_of_instance(&self, issuer: &IssuerUrl) -> bool {
+        self.instance.values().any(|trusted| trusted.issuer.same_place(issuer))
+    }
+
+    /// The issuers of the instance.
+    pub(super) fn of_instance(&self) -> impl Iterator<Item = &IssuerUrl> {
+        self.instance.values().map(|trusted| &trusted.issuer)
+    }
+
+    /// What this issuer is trusted with. What tenants say of an issuer of the instance does not count.
+    pub(super) async fn of(&self, issuer: &IssuerUrl) -> Result<Trust, Untrusted> {
+        if let Some(trusted) = self.instance.get(issuer.key()) {
+            return Ok(Trust::Instance(Arc::clone(trusted)));
+        }
+        if self.is_of_instance(issuer) {
+            return Err(Flaw::new("its `iss` is an issuer of the instance in another spelling").into());
+        }
+        let nobody = || Untrusted::from(Flaw::new("nobody trusts its issuer (`iss`)"));
+        if let Some((read_in, tenants)) = self.known.get(issuer.key())
+            && self.freshness.counts(read_in)
+        {
+            return Ok(Trust::Tenants(tenants));
+        }
+        let hash: [u8; 32] = Sha256::digest(issuer.key()).into();
+        if self.unknown.get(&hash).is_some_and(|read_in| self.freshness.counts(read_in)) {
+            return Err(nobody());
+        }
+        // Anybody can name issuers that nobody knows; asking about them must not take every connection.
+        let _turn = self.look_ups.acquire().await;
+        let asked_at = self.freshness.generation();
+        let found = self.tenants.of_issuer(issuer.key().to_owned()).await.map_err(Untrusted::Unavailable)?;
+        if found.is_empty() {
+            self.unknown.insert(hash, asked_at);
+            return Err(nobody());
+        }
+        let found: Arc<[TenantIssuer]> = found.into();
+        self.known.insert(issuer.key().to_owned(), (asked_at, Arc::clone(&found)));
+        Ok(Trust::Tenants(found))
+    }
+}

@@ -1,0 +1,254 @@
+//! What a proved token says of its user.
+
+use serde_json::Value;
+
+use super::Flaw;
+use super::claims::Claims;
+use crate::domain::{ClaimPath, Role, Roles, TenantId, TrustedIssuer, User, UserClaims};
+
+/// A user of an issuer that the instance trusts. Whoever belongs to a tenant is never root.
+pub(super) fn of_instance(trusted: &TrustedIssuer, claims: &Claims<'_>) -> Result<User, Flaw> {
+    let groups = claims.names_at(&trusted.groups_claim)?;
+    let named = trusted.roles_claim.as_ref().map(|path| claims.names_at(path)).transpose()?.unwrap_or_default();
+    let tenant = trusted.tenant_claim.as_ref().map(|path| tenant_at(path, claims)).transpose()?.flatten();
+    let given = groups.iter().chain(&named).filter_map(|name| trusted.roles.get(*name));
+    let roles = Roles::known(named.iter().copied().chain(given.map(|role| role.as_str())));
+    let roles = if tenant.is_some() { roles.without(Role::Root) } else { roles };
+    let subject = subject(&trusted.subject_claim, claims)?;
+    user(User::new(tenant, trusted.issuer.key(), subject), &roles, &groups, claims)
+}
+
+/// A user of a tenant's own issuer, before it is said which tenant that is; it is never root.
+pub(super) fn of_tenant(
+    issuer_key: &str,
+    roles_claim: &ClaimPath,
+    groups_claim: &ClaimPath,
+    claims: &Claims<'_>,
+) -> Result<User, Flaw> {
+    let groups = claims.names_at(groups_claim)?;
+    let roles = Roles::known(claims.names_at(roles_claim)?).without(Role::Root);
+    let subject = subject_of(claims.text("sub")?, "sub")?;
+    user(User::new(None, issuer_key, subject), &roles, &groups, claims)
+}
+
+fn user(mut user: User, roles: &Roles, groups: &[&str], claims: &Claims<'_>) -> Result<User, Flaw> {
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    user.roles = roles.closure();
+    user.groups = groups.iter().map(|&name| name.to_owned()).collect();
+    user.groups.sort_unstable();
+    user.groups.dedup();
+    user.claims = UserClaims {
+        scopes: claims.text("scope")?.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+        client_id: owned(claims.text("client_id")?.or(claims.text("azp")?)),
+        email: owned(claims.text("email")?),
+        email_verified: claims.truth("email_verified")?,
+        acr: owned(claims.text("acr")?),
+        amr: claims.texts("amr")?.map(|methods| methods.into_iter().map(str::to_owned).collect()),
+        auth_time: claims.time("auth_time")?,
+    };
+    Ok(user)
+}
+
+fn subject<'a>(path: &ClaimPath, claims: &Claims<'a>) -> Result<&'a str, Flaw> {
+    let name = path.names().join("/");
+    match claims.at(path)? {
+        None => subject_of(None, &name),
+        Some(Value::String(text)) => subject_of(Some(text), &name),
+        Some(_) => Err(Flaw::new(format!("its `{name}` is no text"))),
+    }
+}
+
+/// 1 to 255 characters (OpenID Connect Core 1.0, section 2), none of which could break a line of the log.
+fn subject_of<'a>(text: Option<&'a str>, name: &str) -> Result<&'a str, Flaw> {
+    const LONGEST: usize = 255;
+    let text = text.ok_or_else(|| Flaw::new(format!("it has no `{name}`")))?;
+    let length = text.chars().count();
+    if length == 0 || length > LONGEST {
+        return Err(Flaw::new(format!("its `{name}` has {length} characters; 1 to {LONGEST} are allowed")));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Flaw::new(format!("its `{name}` has control characters")));
+    }
+    Ok(text)
+}
+
+fn tenant_at(path: &ClaimPath, claims: &Claims<'_>) -> Result<Option<TenantId>, Flaw> {
+    let name = path.names().join("/");
+    match claims.at(path)? {
+        None => Ok(None),
+        Some(Value::String(text)) => match TenantId::parse(&name, text) {
+            Ok(tenant) => Ok(Some(tenant)),
+            Err(invalid) => Err(Flaw::new(invalid.to_string())),
+        },
+        Some(_) => Err(Flaw::new(format!("its `{name}` is no tenant's id"))),
+    }
+}
+
+/// Whether it says of itself that it is an ID token: it has what only those have (OpenID Connect
+/// Core 1.0, sections 2 and 3.3.2.11), or is called one as some issuers do.
+pub(super) fn is_id_token(claims: &Claims<'_>) -> bool {
+    let called = |name: &str, id: &str| {
+        claims.0.get(name).and_then(Value::as_str).is_some_and(|called| called.eq_ignore_ascii_case(id))
+    };
+    ["nonce", "at_hash", "c_hash"].into_iter().any(|name| claims.has(name))
+        || called("typ", "ID")
+        || called("token_use", "id")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::{IssuerUrl, SignatureAlgorithm};
+
+    fn path(text: &str) -> ClaimPath {
+        ClaimPath::parse("claim", text).unwrap()
+    }
+
+    fn trusted() -> TrustedIssuer {
+        TrustedIssuer {
+            issuer: IssuerUrl::parse("issuer", "https://h/").unwrap(),
+            audiences: vec!["a".to_owned()],
+            algorithms: SignatureAlgorithm::ALL.to_vec(),
+            subject_claim: path("sub"),
+            groups_claim: path("groups"),
+            tenant_claim: Some(path("/org/tenant")),
+            roles_claim: Some(path("roles")),
+            roles: BTreeMap::from([("ops".to_owned(), Role::Root), ("team".to_owned(), Role::Viewer)]),
+            accept_id_tokens: false,
+        }
+    }
+
+    fn of_trusted(claims: &Value) -> Result<User, Flaw> {
+        of_instance(&trusted(), &Claims(claims.as_object().unwrap()))
+    }
+
+    fn of_tenants(claims: &Value) -> Result<User, Flaw> {
+        of_tenant("https://h", &path("gatewood_roles"), &path("groups"), &Claims(claims.as_object().unwrap()))
+    }
+
+    fn roles(user: &User) -> String {
+        user.roles.names().collect::<Vec<_>>().join(" ")
+    }
+
+    const ADMIN: &str = "admin editor pep security viewer";
+
+    #[test]
+    fn an_issuer_of_the_instance_gives_any_role_by_name_or_by_group() {
+        let user = of_trusted(&json!({ "sub": "s", "roles": ["admin", "emperor"] })).unwrap();
+        assert_eq!((user.id(), roles(&user).as_str()), ("https://h#s", ADMIN));
+        let user = of_trusted(&json!({ "sub": "s", "groups": ["team", "other"] })).unwrap();
+        assert_eq!(
+            (roles(&user).as_str(), user.groups.as_slice()),
+            ("viewer", &["other".to_owned(), "team".to_owned()][..])
+        );
+        for root in [
+            json!({ "sub": "s", "roles": "root" }),
+            json!({ "sub": "s", "groups": ["ops"] }),
+            json!({ "sub": "s", "roles": ["ops"] }),
+        ] {
+            assert!(of_trusted(&root).unwrap().roles.contains(Role::Root), "{root}");
+        }
+    }
+
+    #[test]
+    fn whoever_belongs_to_a_tenant_is_never_root() {
+        let tenant = uuid::Uuid::from_u128(7).to_string();
+        let claims = json!({ "sub": "s", "roles": ["root", "pep"], "groups": ["ops"], "org": { "tenant": tenant } });
+        let user = of_trusted(&claims).unwrap();
+        assert_eq!((user.id(), roles(&user).as_str()), (format!("{tenant}|https://h#s").as_str(), "pep"));
+        let user = of_tenants(&json!({ "sub": "s", "gatewood_roles": ["root", "admin"], "roles": ["root"] })).unwrap();
+        assert_eq!(roles(&user), ADMIN);
+        assert_eq!(roles(&of_tenants(&json!({ "sub": "s", "gatewood_roles": "root" })).unwrap()), "");
+    }
+
+    #[test]
+    fn a_malformed_tenant_refuses_the_token() {
+        for tenant in [json!("x"), json!(""), json!(null), json!(7), json!(["x"]), json!({})] {
+            let flaw = of_trusted(&json!({ "sub": "s", "roles": ["root"], "org": { "tenant": tenant } })).unwrap_err();
+            assert!(flaw.to_string().contains("tenant"), "{flaw}");
+        }
+        for org in [json!(null), json!("x"), json!([])] {
+            assert!(of_trusted(&json!({ "sub": "s", "org": org })).is_err(), "{org}");
+        }
+        assert!(of_trusted(&json!({ "sub": "s", "org": {} })).unwrap().tenant().is_none());
+    }
+
+    #[test]
+    fn a_subject_is_there_and_fits_on_a_line() {
+        let long = "ü".repeat(255);
+        for subject in ["s", "a#b|c", "  ", long.as_str()] {
+            assert_eq!(of_tenants(&json!({ "sub": subject })).unwrap().subject(), subject);
+        }
+        let longer = "s".repeat(256);
+        for subject in [
+            json!(""),
+            json!(longer),
+            json!("a\nb"),
+            json!("a\u{85}b"),
+            json!("\u{0}"),
+            json!(null),
+            json!(7),
+            json!(["s"]),
+        ] {
+            assert!(of_tenants(&json!({ "sub": subject })).is_err(), "{subject}");
+            assert!(of_trusted(&json!({ "sub": subject })).is_err(), "{subject}");
+        }
+        assert_eq!(of_tenants(&json!({})).unwrap_err(), Flaw::new("it has no `sub`"));
+    }
+
+    #[test]
+    fn a_claim_of_another_type_refuses_the_token() {
+        for (name, value) in [
+            ("groups", json!(7)),
+            ("groups", json!([["a"]])),
+            ("gatewood_roles", json!(true)),
+            ("scope", json!(["a"])),
+            ("client_id", json!(7)),
+            ("azp", json!(null)),
+            ("email", json!(["a@b"])),
+            ("email_verified", json!("true")),
+            ("acr", json!(1)),
+            ("amr", json!({ "pwd": true })),
+            ("auth_time", json!("now")),
+        ] {
+            let mut claims = json!({ "sub": "s" });
+            claims[name] = value;
+            let flaw = of_tenants(&claims).unwrap_err().to_string();
+            assert!(flaw.contains(name), "{flaw}");
+        }
+    }
+
+    #[test]
+    fn what_policies_can_ask_for_is_read() {
+        let claims = json!({
+            "sub": "s", "scope": "openid a:b", "azp": "client", "email": "a@b", "email_verified": false,
+            "acr": "2", "amr": ["pwd", "otp"], "auth_time": 1_800_000_000,
+        });
+        let read = of_tenants(&claims).unwrap().claims;
+        assert_eq!(read.scopes, ["openid", "a:b"]);
+        assert_eq!((read.client_id.as_deref(), read.email.as_deref()), (Some("client"), Some("a@b")));
+        assert_eq!((read.email_verified, read.acr.as_deref()), (Some(false), Some("2")));
+        assert_eq!(read.amr.unwrap(), ["pwd", "otp"]);
+        assert_eq!(read.auth_time.unwrap().timestamp(), 1_800_000_000);
+    }
+
+    #[test]
+    fn id_tokens_are_recognised() {
+        let is_one = |claims: Value| is_id_token(&Claims(claims.as_object().unwrap()));
+        for claims in [
+            json!({ "nonce": "n" }),
+            json!({ "nonce": null }),
+            json!({ "at_hash": "h" }),
+            json!({ "c_hash": "h" }),
+            json!({ "typ": "ID" }),
+            json!({ "token_use": "id" }),
+        ] {
+            assert!(is_one(claims.clone()), "{claims}");
+        }
+        assert!(!is_one(json!({ "typ": "Bearer", "token_use": "access", "sub": "s" })));
+    }
+}
