@@ -6,13 +6,13 @@ use gatewood::grpc::methods;
 use gatewood::http::{Route, routes};
 use serde_json::{Value, json};
 
-use crate::support::{Ask, Backend, Caller, TestServer, Wire};
+use crate::support::{Ask, Backend, Caller, TestIssuer, TestServer, Tweaks, Wire};
 
 const GOLDEN: &str = "tests/it/golden/authorization_matrix.txt";
 
 /// The callers. The first word is the column's head; every one calls about the tenant "a" unless it
 /// says otherwise.
-const CALLERS: [&str; 11] = [
+const CALLERS: [&str; 16] = [
     "anonymous",
     "bad-key",
     "root",
@@ -24,6 +24,11 @@ const CALLERS: [&str; 11] = [
     "b-admin",
     "in-viewer",
     "in-admin",
+    "u-admin",
+    "u-viewer",
+    "u-none",
+    "v-admin",
+    "u-root",
 ];
 
 /// What a route is tried on: made afresh for each call, since some calls destroy it.
@@ -33,10 +38,45 @@ struct World {
     caller: Caller,
 }
 
-async fn world(app: &TestServer, who: &str, number: usize) -> World {
+/// The issuers of the users: one that the instance trusts, and one that tenants do.
+struct Issuers {
+    instance: TestIssuer,
+    tenants: TestIssuer,
+}
+
+impl Issuers {
+    async fn start() -> Self {
+        Self { instance: TestIssuer::start().await, tenants: TestIssuer::start().await }
+    }
+
+    fn tweaks(&self) -> Tweaks {
+        let mut tweaks = self.instance.tweaks();
+        let trusted = json!([{ "issuer": self.instance.url(), "audience": "gatewood", "roles_claim": "roles" }]);
+        tweaks.flags.push(("issuers", trusted.to_string()));
+        tweaks
+    }
+
+    /// The configuration of a tenant that admits the users of this client.
+    async fn configure(&self, app: &TestServer, tenant: &str, client: &str) {
+        let config = json!({ "issuer_url": self.tenants.url(), "client_id": client, "client_secret": "s" });
+        app.root().about(tenant).put("/v1/oidc-config").json(&config).send().await.expect(200);
+    }
+
+    fn user(&self, client: &str, role: &str) -> String {
+        let token = self.tenants.token(json!({ "sub": "user", "aud": client, "gatewood_roles": [role] }));
+        format!("Bearer {token}")
+    }
+
+    fn root(&self) -> String {
+        let token = self.instance.token(json!({ "sub": "root", "aud": "gatewood", "roles": ["root"] }));
+        format!("Bearer {token}")
+    }
+}
+
+async fn world(app: &TestServer, issuers: &Issuers, who: &str, number: usize) -> World {
     let tenant = app.tenant(&format!("a{number}")).await;
-    let config = json!({ "issuer_url": "https://login.example.com", "client_id": "c", "client_secret": "s" });
-    app.root().about(&tenant).put("/v1/oidc-config").json(&config).send().await.expect(200);
+    let client = format!("client-{number}");
+    issuers.configure(app, &tenant, &client).await;
     let target = app.make_key(Some(&tenant), &json!({ "name": "target", "roles": ["viewer"] })).await;
     let caller = match who.split_once('-') {
         None if who == "anonymous" => app.anonymous().about(&tenant),
@@ -46,6 +86,13 @@ async fn world(app: &TestServer, who: &str, number: usize) -> World {
         Some(("b", role)) => {
             let other = app.tenant(&format!("b{number}")).await;
             app.key(&other, role).await.about(&tenant)
+        }
+        Some(("u", "root")) => app.anonymous().with("authorization", issuers.root()).about(&tenant),
+        Some(("u", role)) => app.anonymous().with("authorization", issuers.user(&client, role)).about(&tenant),
+        Some(("v", role)) => {
+            let (other, client) = (app.tenant(&format!("v{number}")).await, format!("other-{number}"));
+            issuers.configure(app, &other, &client).await;
+            app.anonymous().with("authorization", issuers.user(&client, role)).about(&tenant)
         }
         Some(("in", role)) => app.instance_key(role).await.about(&tenant),
         _ => panic!("nobody is called {who}"),
@@ -64,9 +111,8 @@ fn body(route: &Route) -> Option<Value> {
         }
         "AddOidcSettings" | "UpdateOidcSettings" => {
             // Another one each time: an update that changes nothing is an error.
-            let number = uuid::Uuid::now_v7().as_u128() % 86_400;
-            let access = format!("{number}.5s");
-            Some(json!({ "accessTokenLifetime": access, "idTokenLifetime": "1s",
+            let id_token = format!("{}.5s", uuid::Uuid::now_v7().as_u128() % 86_400);
+            Some(json!({ "accessTokenLifetime": "3600s", "idTokenLifetime": id_token,
                 "refreshTokenIdleExpiration": "1s", "refreshTokenExpiration": "1s" }))
         }
         // An address that is refused, so that nothing is sent to anybody.
@@ -95,20 +141,22 @@ async fn cell(world: &World, route: &Route) -> String {
 }
 
 async fn matrix(backend: Backend) -> String {
-    let app = TestServer::start(backend).await;
+    let issuers = Issuers::start().await;
+    let app = TestServer::start_with(backend, issuers.tweaks()).await;
     let mut text = String::from(
         "# Every route as every caller. Generated from the table of routes by the test `authorization_matrix`;\n\
          # UPDATE_GOLDEN=1 rewrites it. a-: a key of the tenant that the call is about; b-: of another tenant;\n\
-         # in-: an instance-level key that is not root.\n\n",
+         # in-: an instance-level key that is not root; u-: a user of the tenant's own issuer, with that role,\n\
+         # or (u-root) of the instance's issuer; v-: a user of another tenant's issuer.\n\n",
     );
-    let lifetimes = [Some((1, 0)); 4];
+    let lifetimes = [Some((3600, 0)); 4];
     assert_eq!(app.ask(Wire::Json, &app.root(), Ask::Add(lifetimes)).await.code, 0);
     let mut number = 0;
     for route in routes().iter() {
         writeln!(text, "{} {}  ({})", route.method, route.path, route.action.name).unwrap();
         for who in CALLERS {
             number += 1;
-            let world = world(&app, who, number).await;
+            let world = world(&app, &issuers, who, number).await;
             writeln!(text, "    {who:<12} {}", cell(&world, route).await).unwrap();
         }
     }
@@ -120,8 +168,8 @@ async fn matrix(backend: Backend) -> String {
             let seconds = Some((number.try_into().unwrap(), 1));
             let ask = match method.action.name {
                 "ReadOidcSettings" => Ask::Get,
-                "AddOidcSettings" => Ask::Add([seconds; 4]),
-                "UpdateOidcSettings" => Ask::Update([seconds; 4]),
+                "AddOidcSettings" => Ask::Add([Some((3600, 0)), seconds, seconds, seconds]),
+                "UpdateOidcSettings" => Ask::Update([Some((3600, 0)), seconds, seconds, seconds]),
                 other => panic!("add {other} to the authorization matrix"),
             };
             let said = app.ask(Wire::Grpc, &world.caller, ask).await;

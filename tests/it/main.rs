@@ -22,6 +22,7 @@ mod documentation;
 mod faults;
 mod grpc;
 mod issuers;
+mod jwt;
 mod licences;
 mod oidc_check;
 mod oidc_config;
