@@ -94,4 +94,31 @@ mod tests {
         connection.revert_all_migrations(SQLITE).unwrap();
         connection.run_pending_migrations(SQLITE).unwrap();
     }
+
+    #[test]
+    fn configurations_that_were_stored_before_are_found_by_their_issuer_as_well() {
+        let mut connection = SqliteConnection::establish(":memory:").unwrap();
+        let all = MigrationSource::<Sqlite>::migrations(&SQLITE).unwrap();
+        let earlier = |name: &str| name < "2026-11-22-000004_tenant_issuers";
+        for migration in all.iter().filter(|migration| earlier(&migration.name().to_string())) {
+            connection.run_migration(migration.as_ref()).unwrap();
+        }
+        connection
+            .batch_execute(
+                "INSERT INTO tenants VALUES ('01a201e2-9e0c-7076-b067-769f0a9aebf5', 't', '2026-01-01', '2026-01-01');
+                 INSERT INTO oidc_configs (id, tenant_id, issuer_url, client_id, scopes, secret_key_id, secret_sealed,
+                   version, created_at, updated_at)
+                 VALUES ('01a201e2-9e0c-7076-b067-769f0a9aebf6', '01a201e2-9e0c-7076-b067-769f0a9aebf5',
+                   'https://h/a//', 'c', '', 'k', x'00', 1, '2026-01-01', '2026-01-01');",
+            )
+            .unwrap();
+        connection.run_pending_migrations(SQLITE).unwrap();
+        let row = oidc_configs::table.select((
+            oidc_configs::issuer_key,
+            oidc_configs::audience,
+            oidc_configs::accept_id_tokens,
+        ));
+        let stored: (String, Option<String>, bool) = row.get_result(&mut connection).unwrap();
+        assert_eq!(stored, ("https://h/a".to_owned(), None, false));
+    }
 }

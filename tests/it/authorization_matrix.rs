@@ -164,7 +164,7 @@ async fn matrix(backend: Backend) -> String {
         writeln!(text, "gRPC {}  ({})", method.name, method.action.name).unwrap();
         for who in CALLERS {
             number += 1;
-            let world = world(&app, who, number).await;
+            let world = world(&app, &issuers, who, number).await;
             let seconds = Some((number.try_into().unwrap(), 1));
             let ask = match method.action.name {
                 "ReadOidcSettings" => Ask::Get,

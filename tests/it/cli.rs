@@ -666,8 +666,14 @@ fn every_key_of_the_configuration_has_a_test_that_sees_its_effect() {
     let covered: Vec<&str> = COVERAGE.iter().map(|(key, _)| *key).collect();
     let known: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
     assert_eq!(covered, known, "add a test that sees the key's effect, and name it in COVERAGE");
-    let source = [include_str!("cli.rs"), include_str!("cors.rs"), include_str!("tls.rs")].concat();
-    let source = [include_str!("cli.rs"), include_str!("issuers.rs"), include_str!("oidc_check.rs")].concat();
+    let source = [
+        include_str!("cli.rs"),
+        include_str!("cors.rs"),
+        include_str!("issuers.rs"),
+        include_str!("oidc_check.rs"),
+        include_str!("tls.rs"),
+    ]
+    .concat();
     for (key, test) in COVERAGE {
         assert!(source.contains(&format!("fn {test}(")), "the test {test} of `{key}` is not there");
     }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use gatewood::domain::{
     ApiKey, ApiKeyId, AuditEvent, AuditFilter, Clock, DatabaseUrl, Entropy, KeyMaterial, KeyScope, Name,
-    OidcConfigDraft, Origin, PageRequest, Precondition, Role, Roles, Tenant, TenantId, Timestamp, Versions,
+    OidcConfigDraft, Origin, PageRequest, Precondition, Role, Roles, Tenant, TenantId, TenantIssuer, Timestamp,
+    Versions,
 };
 use gatewood::persistence::{
     ApiKeys, AuditEvents, ControlPolicies, Database, Instance, KeyRing, NewApiKey, OidcConfigs, PoolSettings,
@@ -381,7 +382,6 @@ contract! {
         let (id, other) = (store.key(scope, Role::Admin).await, key(scope, Role::Admin));
         let mut epoch = store.epoch().await;
         store.api_keys.touch(vec![(id, now())]).await.unwrap();
-        store.oidc_configs.upsert(tenant.id, draft("c"), Precondition::default(), origin()).await.unwrap();
         store.tenants.rename(tenant.id, Name::parse("name", "x").unwrap(), origin()).await.unwrap();
         assert_eq!(store.epoch().await, epoch, "what takes no right away costs no replica its cache");
         let mut moved = async |what: &str| {
@@ -389,6 +389,13 @@ contract! {
             assert!(at > epoch, "{what}");
             epoch = at;
         };
+        // A configuration says whose tokens are admitted; that an issuer is nobody's is remembered, too.
+        store.oidc_configs.upsert(tenant.id, draft("c"), Precondition::default(), origin()).await.unwrap();
+        moved("a configuration").await;
+        store.oidc_configs.upsert(tenant.id, draft("d"), Precondition::default(), origin()).await.unwrap();
+        moved("another configuration").await;
+        store.oidc_configs.delete(tenant.id, Precondition::default(), origin()).await.unwrap();
+        moved("no configuration").await;
         store.api_keys.rotate(scope, id, other.digest.clone(), now(), origin()).await.unwrap();
         moved("rotate").await;
         store.api_keys.suspend(scope, id, origin()).await.unwrap();
@@ -399,6 +406,30 @@ contract! {
         moved("revoke").await;
         store.tenants.delete(tenant.id, origin()).await.unwrap();
         moved("delete").await;
+    }
+
+    async fn configurations_are_found_by_their_issuer_without_its_slash(store) {
+        let (one, two) = (store.tenant("one").await, store.tenant("two").await);
+        let of = async |key: &str| store.oidc_configs.of_issuer(key.to_owned()).await.unwrap();
+        let key = "https://login.example.com";
+        let with_slash = OidcConfigDraft::parse("https://login.example.com//", "d", "s".to_owned(), None).unwrap();
+        let with_slash = with_slash.admitting(Some("api".to_owned()), true).unwrap();
+        store.oidc_configs.upsert(one.id, draft("c"), Precondition::default(), now()).await.unwrap();
+        store.oidc_configs.upsert(two.id, with_slash, Precondition::default(), now()).await.unwrap();
+        let found = of(key).await;
+        let mut expected = vec![
+            TenantIssuer { tenant: one.id, client_id: "c".to_owned(), audience: None, accept_id_tokens: false },
+            TenantIssuer { tenant: two.id, client_id: "d".to_owned(), audience: Some("api".to_owned()), accept_id_tokens: true },
+        ];
+        expected.sort_unstable_by_key(|issuer| issuer.tenant);
+        assert_eq!(found, expected);
+        for other in ["https://login.example.com/", "https://login.example", "", "%"] {
+            assert!(of(other).await.is_empty(), "{other}");
+        }
+        let elsewhere = OidcConfigDraft::parse("https://elsewhere.example", "c", "s".to_owned(), None).unwrap();
+        store.oidc_configs.upsert(one.id, elsewhere, Precondition::default(), now()).await.unwrap();
+        store.tenants.delete(two.id).await.unwrap();
+        assert!(of(key).await.is_empty());
     }
 
     async fn a_rotated_key_admits_its_old_secret_until_the_grace_is_over(store) {
