@@ -52,11 +52,12 @@ struct Document;
 /// of all of them (credentials, headers, and the answers that are no success).
 #[must_use]
 pub fn document() -> openapi::OpenApi {
+    const BEARER: &str = "The same API key, or a JWT of an issuer that is trusted by the instance or by a tenant.";
     let mut document = Document::openapi();
     env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
     let components = document.components.get_or_insert_default();
     let api_key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description("X-API-Key", "An API key.")));
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The same API key.")).build();
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(BEARER)).build();
     components.add_security_scheme("api_key", api_key);
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     for answer in ANSWERS {
