@@ -414,8 +414,8 @@ contract! {
         let key = "https://login.example.com";
         let with_slash = OidcConfigDraft::parse("https://login.example.com//", "d", "s".to_owned(), None).unwrap();
         let with_slash = with_slash.admitting(Some("api".to_owned()), true).unwrap();
-        store.oidc_configs.upsert(one.id, draft("c"), Precondition::default(), now()).await.unwrap();
-        store.oidc_configs.upsert(two.id, with_slash, Precondition::default(), now()).await.unwrap();
+        store.oidc_configs.upsert(one.id, draft("c"), Precondition::default(), origin()).await.unwrap();
+        store.oidc_configs.upsert(two.id, with_slash, Precondition::default(), origin()).await.unwrap();
         let found = of(key).await;
         let mut expected = vec![
             TenantIssuer { tenant: one.id, client_id: "c".to_owned(), audience: None, accept_id_tokens: false },
@@ -427,8 +427,8 @@ contract! {
             assert!(of(other).await.is_empty(), "{other}");
         }
         let elsewhere = OidcConfigDraft::parse("https://elsewhere.example", "c", "s".to_owned(), None).unwrap();
-        store.oidc_configs.upsert(one.id, elsewhere, Precondition::default(), now()).await.unwrap();
-        store.tenants.delete(two.id).await.unwrap();
+        store.oidc_configs.upsert(one.id, elsewhere, Precondition::default(), origin()).await.unwrap();
+        store.tenants.delete(two.id, origin()).await.unwrap();
         assert!(of(key).await.is_empty());
     }
 
