@@ -426,6 +426,23 @@ async fn stale_keys_count_while_the_issuer_is_away_up_to_the_bound() {
 }
 
 #[tokio::test]
+async fn an_issuer_that_was_away_long_ago_is_asked_before_a_stale_key_counts() {
+    let issuer = TestIssuer::start().await;
+    let world = World::new();
+    let key = world.keys.find(issuer.url(), Some("p256-1"), Algorithm::ES256).await.ok().unwrap();
+    issuer.away(true);
+    world.wait(COOLDOWN);
+    assert_eq!(world.find(&issuer, "made-up").await, Err(KeyError::Unknown));
+    assert_eq!(issuer.connections(), 3, "it was asked in vain");
+    issuer.away(false);
+    issuer.rotate_keys();
+    world.wait(STALE_BOUND / 2);
+    assert!(!world.keys.is_current(issuer.url(), &key));
+    assert_eq!(world.find(&issuer, "p256-1").await, Err(KeyError::Unknown));
+    assert_eq!(world.find(&issuer, "p256-2").await, Ok(()));
+}
+
+#[tokio::test]
 async fn a_clock_that_is_turned_back_makes_no_key_younger() {
     let issuer = TestIssuer::start().await;
     let world = World::new();

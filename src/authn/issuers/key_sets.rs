@@ -232,7 +232,11 @@ impl State {
         let Some(known) = &self.known else { return Standing::Nothing };
         // A clock that was turned back says nothing about how old a key is.
         let Some(age) = passed(known.asked_at, now) else { return Standing::Nothing };
-        let failing = self.last.as_ref().is_some_and(|last| last.failure.is_some());
+        // That it failed long ago does not say that it would now: then somebody has to wait and see.
+        let lately = (timing.cooldown * 2).max(Duration::from_secs(10));
+        let failed =
+            |last: &Attempt| last.failure.is_some() && passed(last.ended_at, now).is_some_and(|ago| ago < lately);
+        let failing = self.last.as_ref().is_some_and(failed);
         if age < timing.fresh_for * 3 / 4 {
             Standing::Fresh
         } else if age < timing.fresh_for {
