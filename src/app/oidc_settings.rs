@@ -24,14 +24,9 @@ const fn on_settings(name: &'static str, group: &'static str, context: &'static 
 const INPUT: &str = "input: { access_token_lifetime: duration, id_token_lifetime: duration, \
                      refresh_token_idle_expiration: duration, refresh_token_expiration: duration }";
 
-fn input(lifetimes: &TokenLifetimes) -> Vec<(&'static str, Attribute)> {
-    let millis = |lifetime: Lifetime| Attribute::Duration(lifetime.millis_rounded_up());
-    let fields = vec![
-        ("access_token_lifetime", millis(lifetimes.access_token)),
-        ("id_token_lifetime", millis(lifetimes.id_token)),
-        ("refresh_token_idle_expiration", millis(lifetimes.refresh_token_idle)),
-        ("refresh_token_expiration", millis(lifetimes.refresh_token)),
-    ];
+fn input(lifetimes: TokenLifetimes) -> Vec<(&'static str, Attribute)> {
+    let millis = |(name, lifetime): (_, Lifetime)| (name, Attribute::Duration(lifetime.millis_rounded_up()));
+    let fields = lifetimes.named().into_iter().map(millis).collect();
     vec![("input", Attribute::Record(fields))]
 }
 
@@ -61,7 +56,7 @@ impl Command for AddOidcSettings {
     }
 
     fn context(&self) -> Vec<(&'static str, Attribute)> {
-        input(&self.0)
+        input(self.0)
     }
 
     fn example() -> Self {
@@ -77,7 +72,7 @@ impl Command for UpdateOidcSettings {
     }
 
     fn context(&self) -> Vec<(&'static str, Attribute)> {
-        input(&self.0)
+        input(self.0)
     }
 
     fn example() -> Self {

@@ -167,7 +167,10 @@ impl Reader<'_> {
     fn issuers(&self) -> Result<Vec<TrustedIssuer>, ConfigError> {
         const NAME: &str = "issuers";
         let Some((text, origin)) = self.0.0.get(NAME) else { return Ok(Vec::new()) };
-        issuers::read(text).map_err(|what| ConfigError(format!("`{NAME}` (from {origin}): {what}")))
+        issuers::read(text).map_err(|what| {
+            let accepts = Key::find(NAME).map_or("another value", |key| key.accepts);
+            ConfigError(format!("`{NAME}` (from {origin}): {what}; accepted is {accepts}"))
+        })
     }
 
     /// A secret that is said itself or stands in a file, but not both.

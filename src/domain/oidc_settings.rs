@@ -121,6 +121,19 @@ pub struct TokenLifetimes {
     pub refresh_token: Lifetime,
 }
 
+impl TokenLifetimes {
+    /// Each by the name that policies and history have for it.
+    #[must_use]
+    pub const fn named(self) -> [(&'static str, Lifetime); 4] {
+        [
+            ("access_token_lifetime", self.access_token),
+            ("id_token_lifetime", self.id_token),
+            ("refresh_token_idle_expiration", self.refresh_token_idle),
+            ("refresh_token_expiration", self.refresh_token),
+        ]
+    }
+}
+
 /// The settings as they are stored: one object for the whole instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OidcSettings {

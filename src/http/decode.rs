@@ -121,7 +121,7 @@ impl<C: Decode> FromRequest for Permitted<C> {
         let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let state = incoming::state(&request)?;
-            let unread = incoming::unread(&request, state);
+            let unread = incoming::unread(&request, state)?;
             let mut call = unread.authenticate().await?;
             let read = async {
                 call.tenant = unread.tenant(C::TENANT, &call.caller)?;

@@ -19,7 +19,7 @@ pub(super) async fn wrong_method(request: HttpRequest, allowed: String) -> Resul
 
 async fn answer(request: &HttpRequest, problem: Problem) -> Problem {
     let read = async {
-        let unread = incoming::unread(request, incoming::state(request)?);
+        let unread = incoming::unread(request, incoming::state(request)?)?;
         let mut call = unread.authenticate().await?;
         match unread.tenant(TenantHeader::Optional, &call.caller) {
             Ok(tenant) => call.tenant = tenant,

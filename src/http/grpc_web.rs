@@ -70,7 +70,8 @@ fn translate(request: &HttpRequest, payload: Payload) -> Result<http::Request<Bo
     });
     let mut asked = http::Request::builder()
         .method(http::Method::POST)
-        .uri(request.path())
+        // As it was routed, for the same reason as everywhere.
+        .uri(request.match_info().as_str())
         .body(Body::new(http_body_util::StreamBody::new(frames)))?;
     for (name, value) in request.headers() {
         let name = http::HeaderName::from_bytes(name.as_str().as_bytes())?;

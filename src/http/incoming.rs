@@ -22,21 +22,20 @@ impl Incoming for HttpRequest {
 
 /// Fails when the server was put together without its state: nothing must be reachable then.
 pub(super) fn state(request: &HttpRequest) -> Result<&web::Data<HttpState>, Problem> {
-    request
-        .app_data::<web::Data<HttpState>>()
-        .ok_or_else(|| Problem::internal("the server was put together without its state"))
+    request.app_data::<web::Data<HttpState>>().ok_or_else(|| Problem::internal("the router has no state"))
 }
 
-/// The request, of which nothing is known yet.
-pub(super) fn unread<'a>(request: &'a HttpRequest, state: &'a HttpState) -> Unread<'a, HttpRequest> {
-    let id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned()).unwrap_or_default();
+/// The request, of which nothing is known yet. Fails when it has no id: then nobody observes the router.
+pub(super) fn unread<'a>(request: &'a HttpRequest, state: &'a HttpState) -> Result<Unread<'a, HttpRequest>, Problem> {
+    let id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
     let facts = RequestFacts {
-        id,
+        id: id.ok_or_else(|| Problem::internal("the request has no id: the router is not observed"))?,
         method: request.method().as_str().to_owned(),
-        path: request.path().to_owned(),
+        // As it was routed: `%6f` is an `o` to the router, and must be one to the policies.
+        path: request.match_info().as_str().to_owned(),
         ip: address(request.peer_addr().map(|peer| peer.ip()), request, &state.settings.trusted_proxies),
         user_agent: user_agent(request),
         tls: request.app_config().secure(),
     };
-    Unread { app: &state.app, incoming: request, facts }
+    Ok(Unread { app: &state.app, incoming: request, facts })
 }

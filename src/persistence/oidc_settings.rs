@@ -137,15 +137,11 @@ impl StoredOidcSettings {
 
 /// What history keeps: each lifetime that is another one than before.
 fn change(instance: &InstanceId, from: Option<TokenLifetimes>, to: TokenLifetimes) -> Change {
-    let fields: [(&str, fn(TokenLifetimes) -> Lifetime); 4] = [
-        ("access_token_lifetime", |lifetimes| lifetimes.access_token),
-        ("id_token_lifetime", |lifetimes| lifetimes.id_token),
-        ("refresh_token_idle_expiration", |lifetimes| lifetimes.refresh_token_idle),
-        ("refresh_token_expiration", |lifetimes| lifetimes.refresh_token),
-    ];
     let about = Change::about("OidcSettings", instance.as_str().to_owned(), None);
-    fields.into_iter().fold(about, |change, (name, field)| {
-        change.with(name, from.map(|from| field(from).to_string()), field(to).to_string())
+    let before = from.map(TokenLifetimes::named);
+    to.named().into_iter().enumerate().fold(about, |change, (at, (name, lifetime))| {
+        let before = before.and_then(|before| before.get(at).map(|(_, lifetime)| lifetime.to_string()));
+        change.with(name, before, lifetime.to_string())
     })
 }
 

@@ -5,26 +5,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Server as HttpServerTask, Service};
-use actix_web::middleware::{Condition, from_fn};
-use actix_web::{App as HttpApp, HttpServer, web};
+use actix_web::dev::Server as HttpServerTask;
 
 use super::FirstKey;
 use super::control_plane::ControlPlane;
-use super::cors::Cors;
 use super::encryption::key_ring;
 use super::grpc::GrpcServer;
 use super::in_flight::InFlight;
-use super::issuers;
-use super::root_key;
 use super::tls::Tls;
+use super::{http, issuers, root_key};
 use crate::app::{App, Guard, OidcChecks, Repositories};
-use crate::authn::issuers::IssuerCheck;
+use crate::authn::issuers::{IssuerCheck, Outbound};
 use crate::authn::{Authenticator, Stores, Timing, TokenTrust};
 use crate::config::Config;
 use crate::domain::{Clock, DatabaseUrl, Entropy};
 use crate::grpc::{self, GrpcService, GrpcSettings, Methods};
-use crate::http::{self, HttpSettings, HttpState, Routes};
+use crate::http::{Routes, routes};
 use crate::persistence::{
     ApiKeys, AuditEvents, Database, Instance, OidcConfigs, PoolSettings, StoreError, StoredOidcSettings, Tenants,
 };
@@ -53,7 +49,7 @@ impl Ambient {
             clock: Clock::system(),
             entropy: Entropy::system(),
             timing: Timing::default(),
-            routes: http::routes(),
+            routes: routes(),
             methods: grpc::methods(),
         }
     }
@@ -119,7 +115,7 @@ pub struct Server {
 
 impl Server {
     /// The largest body of a request: 64 KiB.
-    const BODY_LIMIT: usize = 64 * 1024;
+    pub(super) const BODY_LIMIT: usize = 64 * 1024;
 
     /// Opens, checks and binds everything.
     ///
@@ -132,6 +128,7 @@ impl Server {
     async fn assemble(config: &Config, ambient: Ambient) -> Result<Self, StartError> {
         let Ambient { clock, entropy, timing, routes, methods } = ambient;
         let plane = ControlPlane::load(config, &routes)?;
+        let described = plane.place.clone();
         let tls = config.tls.as_ref().map(|files| Tls::load(files, clock.clone())).transpose()?;
         let outbound = issuers::outbound(&config.oidc)?;
         Database::migrate(&config.database_url)?;
@@ -141,45 +138,27 @@ impl Server {
         let row = instance.find_or_create(entropy.clone(), clock.now(), plane.origin).await?;
         plane.check_against(&row, config, &instance).await?;
         let ring = key_ring(config, &database, &entropy).await?;
-        let keys = ApiKeys::new(database.clone());
-        let oidc_configs = OidcConfigs::new(database.clone(), Arc::new(ring), entropy.clone());
-        let oidc_settings = StoredOidcSettings::new(database.clone(), row.id.clone());
-        let stores = Stores {
-            keys: keys.clone(),
-            instance,
-            oidc_configs: oidc_configs.clone(),
-            oidc_settings: oidc_settings.clone(),
+        let repositories = Repositories {
+            tenants: Tenants::new(database.clone()),
+            oidc_settings: StoredOidcSettings::new(database.clone(), row.id.clone()),
+            audit_events: AuditEvents::new(database.clone()),
+            oidc_configs: OidcConfigs::new(database.clone(), Arc::new(ring), entropy.clone()),
+            api_keys: ApiKeys::new(database),
         };
-        let key_sets = issuers::key_sets(&config.oidc, outbound.clone(), clock.clone());
-        let authenticator = Authenticator::new(stores, key_sets, token_trust(config), clock.clone(), timing);
-        let authenticator = Arc::new(authenticator);
-        authenticator.look().await?;
-        authenticator.warn_of_ignored_issuers().await?;
+        let keys = repositories.api_keys.clone();
+        let authenticator = authenticator(config, &repositories, instance, &outbound, &clock, timing).await?;
         let guard = Guard::new(Arc::new(plane.snapshot), row.id, entropy.clone());
         routes
             .rehearse(&guard)
             .map_err(|error| StartError::new(format!("the schema and the service do not fit together: {error}")))?;
         let revision = guard.snapshot().revision().to_string();
-        let repositories = Repositories {
-            tenants: Tenants::new(database.clone()),
-            oidc_settings,
-            audit_events: AuditEvents::new(database),
-            oidc_configs,
-            api_keys: keys.clone(),
-        };
         let (now, drawn) = (clock.now(), entropy.clone());
         let oidc_checks = OidcChecks::new(IssuerCheck::new(outbound));
         let app = App { guard, authenticator: Arc::clone(&authenticator), repositories, oidc_checks, clock, entropy };
-        let in_flight = InFlight::default();
-        let app = Arc::new(app);
-        let settings = GrpcSettings {
-            message_limit: Self::BODY_LIMIT,
-            message_timeout: config.server.body_timeout,
-            trusted_proxies: config.server.trusted_proxies.clone(),
-        };
-        let service = GrpcService::new(Arc::clone(&app), settings, methods).await.map_err(StartError::new)?;
-        let (http, address) = bind(config, app, routes, &service, &in_flight, tls.as_ref())?;
-        let grpc = GrpcServer::bind(config.grpc_listen, &service, tls.as_ref().map(Tls::server_config), &in_flight)?;
+        let (app, in_flight) = (Arc::new(app), InFlight::default());
+        let service = grpc_service(config, &app, methods).await?;
+        let (http, address) = http::bind(config, app, routes, &service, &in_flight, tls.as_ref())?;
+        let grpc = GrpcServer::bind(config, &service, tls.as_ref(), &in_flight)?;
         let grpc_address = grpc.address()?;
         // The last step: a key that was made by a start that failed would be shown to nobody.
         let first_key = root_key::ensure(config, &keys, &drawn, now).await?;
@@ -194,7 +173,7 @@ impl Server {
             address,
             grpc_address,
             revision,
-            place: plane.place,
+            place: described,
             first_key,
         })
     }
@@ -238,68 +217,39 @@ impl Server {
     }
 }
 
-fn token_trust(config: &Config) -> TokenTrust {
-    TokenTrust {
+/// Who is asking, with the keys and issuers that are known at start.
+async fn authenticator(
+    config: &Config,
+    repositories: &Repositories,
+    instance: Instance,
+    outbound: &Outbound,
+    clock: &Clock,
+    timing: Timing,
+) -> Result<Arc<Authenticator>, StartError> {
+    let stores = Stores {
+        keys: repositories.api_keys.clone(),
+        instance,
+        oidc_configs: repositories.oidc_configs.clone(),
+        oidc_settings: repositories.oidc_settings.clone(),
+    };
+    let trust = TokenTrust {
         issuers: config.issuers.clone(),
         clock_skew: config.tokens.clock_skew,
         tenant_roles_claim: config.tokens.tenant_roles_claim.clone(),
         tenant_groups_claim: config.tokens.tenant_groups_claim.clone(),
-    }
+    };
+    let key_sets = issuers::key_sets(&config.oidc, outbound.clone(), clock.clone());
+    let authenticator = Authenticator::new(stores, key_sets, trust, clock.clone(), timing);
+    authenticator.look().await?;
+    authenticator.warn_of_ignored_issuers().await?;
+    Ok(Arc::new(authenticator))
 }
 
-fn bind(
-    config: &Config,
-    app: Arc<App>,
-    routes: Routes,
-    service: &GrpcService,
-    in_flight: &InFlight,
-    tls: Option<&Tls>,
-) -> Result<(HttpServerTask, SocketAddr), StartError> {
-    let settings = HttpSettings {
-        body_limit: Server::BODY_LIMIT,
-        body_timeout: config.server.body_timeout,
+async fn grpc_service(config: &Config, app: &Arc<App>, methods: Methods) -> Result<GrpcService, StartError> {
+    let settings = GrpcSettings {
+        message_limit: Server::BODY_LIMIT,
+        message_timeout: config.server.body_timeout,
         trusted_proxies: config.server.trusted_proxies.clone(),
     };
-    let grpc_web = grpc::web(service);
-    let state = web::Data::new(HttpState { app, settings, grpc_web });
-    let in_flight = in_flight.clone();
-    let cors = Cors::new(&config.server.cors_origins);
-    let factory = move || {
-        let configure = http::configure(state.clone(), &routes);
-        let (in_flight, preflights, marks) = (in_flight.clone(), cors.clone(), cors.clone());
-        // From the inside to the outside: a preflight is observed like any request, and the marks are
-        // on every answer, also on one that `observe` makes of a panic.
-        HttpApp::new()
-            .configure(configure)
-            .wrap(Condition::new(
-                cors.is_on(),
-                from_fn(move |request, next| preflights.clone().answer_preflight(request, next)),
-            ))
-            .wrap(from_fn(http::observe))
-            .wrap(Condition::new(cors.is_on(), from_fn(move |request, next| marks.clone().mark(request, next))))
-            .wrap_fn(move |request, service| {
-                let held = in_flight.enter();
-                let answer = service.call(request);
-                async move {
-                    let answer = answer.await;
-                    drop(held);
-                    answer
-                }
-            })
-    };
-    // It counts in whole seconds; the bound itself is kept by whoever runs the server.
-    let drain = config.server.drain_timeout.as_secs() + 1;
-    let server = HttpServer::new(factory)
-        .workers(config.server.workers)
-        .shutdown_timeout(drain)
-        .tls_handshake_timeout(Tls::HANDSHAKE_TIMEOUT)
-        .max_connection_rate(Tls::MOST_HANDSHAKES)
-        .disable_signals();
-    let bound = match tls {
-        None => server.bind_auto_h2c(config.listen),
-        Some(tls) => server.bind_rustls_0_23(config.listen, tls.for_actix()),
-    };
-    let server = bound.map_err(|error| StartError::new(format!("cannot listen on {}: {error}", config.listen)))?;
-    let address = server.addrs().first().copied().ok_or_else(|| StartError::new("no address was bound"))?;
-    Ok((server.run(), address))
+    GrpcService::new(Arc::clone(app), settings, methods).await.map_err(StartError::new)
 }

@@ -1,20 +1,23 @@
 //! Web pages of other origins, which browsers let call only where an answer says so (the CORS
 //! protocol of <https://fetch.spec.whatwg.org/#http-cors-protocol>).
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue,
-    ORIGIN, VARY,
-};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tonic::body::Body;
 
 use crate::domain::WebOrigin;
+use crate::grpc::Web;
+use crate::transport::Incoming;
 
 /// Which origins are let in. Credentials are headers that a page has to know and send itself, so the
 /// mode in which browsers add theirs (`Access-Control-Allow-Credentials`) is never on.
@@ -64,52 +67,75 @@ impl Cors {
     }
 
     /// The request's origin, when it is one of those that are let in. Two of them are none.
-    fn allowed(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        let mut sent = headers.get_all(ORIGIN);
+    fn allowed(&self, incoming: &impl Incoming) -> Option<WebOrigin> {
+        let mut sent = incoming.header("origin");
         let (Some(origin), None) = (sent.next(), sent.next()) else { return None };
-        self.0.iter().any(|allowed| allowed.as_str().as_bytes() == origin.as_bytes()).then(|| origin.clone())
+        self.0.iter().find(|allowed| allowed.as_str().as_bytes() == origin).cloned()
     }
 
-    /// Answers the preflight of an origin that is let in.
+    /// Whether this is the preflight of an origin that is let in.
     ///
     /// This is the one bypass of the guard. Its reason: a browser asks before it sends, without a
     /// credential, so there is nobody to decide about; and it is told only what the documentation
     /// says too, the same for every path, whether there is such a path or not. The request that
     /// follows goes through the guard like any other. A preflight of another origin is no preflight
     /// here but a request with an unknown method.
+    fn is_preflight(&self, method: &str, incoming: &impl Incoming) -> bool {
+        let asks = method == "OPTIONS" && incoming.header("access-control-request-method").next().is_some();
+        asks && self.allowed(incoming).is_some()
+    }
+
+    /// What a preflight is answered.
+    fn leave() -> [(&'static str, String); 3] {
+        [
+            ("access-control-allow-methods", Self::METHODS.join(", ")),
+            ("access-control-allow-headers", Self::REQUEST_HEADERS.join(", ")),
+            ("access-control-max-age", Self::MAX_AGE.to_string()),
+        ]
+    }
+
+    /// What every answer says, also one that is an error: whether the page may read it.
+    fn marks(origin: Option<&WebOrigin>) -> Vec<(&'static str, String)> {
+        // Also for those that are not let in: a cache must not give one's answer to the other.
+        let mut marks = vec![("vary", "Origin".to_owned())];
+        if let Some(origin) = origin {
+            marks.push(("access-control-allow-origin", origin.as_str().to_owned()));
+            marks.push(("access-control-expose-headers", Self::EXPOSED_HEADERS.join(", ")));
+        }
+        marks
+    }
+
+    /// Answers preflights on the HTTP port.
     pub(super) async fn answer_preflight<B: MessageBody>(
         self,
         request: ServiceRequest,
         next: Next<B>,
     ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-        let headers = request.headers();
-        let asks = request.method() == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-        if !asks || self.allowed(headers).is_none() {
+        if !self.is_preflight(request.method().as_str(), request.request()) {
             return next.call(request).await.map(ServiceResponse::map_into_left_body);
         }
-        let answer = HttpResponse::build(StatusCode::NO_CONTENT)
-            .insert_header((ACCESS_CONTROL_ALLOW_METHODS, Self::METHODS.join(", ")))
-            .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, Self::REQUEST_HEADERS.join(", ")))
-            .insert_header((ACCESS_CONTROL_MAX_AGE, Self::MAX_AGE))
-            .finish();
-        Ok(request.into_response(answer).map_into_right_body())
+        let mut answer = HttpResponse::build(StatusCode::NO_CONTENT);
+        for header in Self::leave() {
+            answer.insert_header(header);
+        }
+        Ok(request.into_response(answer.finish()).map_into_right_body())
     }
 
-    /// Says on every answer, also on those that are errors, whether the page may read it.
+    /// Marks every answer on the HTTP port.
     pub(super) async fn mark<B: MessageBody>(
         self,
         request: ServiceRequest,
         next: Next<B>,
     ) -> Result<ServiceResponse<B>, Error> {
-        let origin = self.allowed(request.headers());
+        let marks = Self::marks(self.allowed(request.request()).as_ref());
         match next.call(request).await {
             Ok(mut response) => {
-                mark(response.headers_mut(), origin);
+                add(response.headers_mut(), &marks);
                 Ok(response)
             }
             Err(mut error) => {
                 error.add_response_mapper(move |mut response| {
-                    mark(response.headers_mut(), origin.clone());
+                    add(response.headers_mut(), &marks);
                     response
                 });
                 Err(error)
@@ -118,13 +144,64 @@ impl Cors {
     }
 }
 
-fn mark(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
-    // Also for those that are not let in: a cache must not give one's answer to the other.
-    headers.append(VARY, HeaderValue::from_static("Origin"));
-    if let Some(origin) = origin {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        if let Ok(exposed) = HeaderValue::from_str(&Cors::EXPOSED_HEADERS.join(", ")) {
-            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+fn add(headers: &mut HeaderMap, marks: &[(&'static str, String)]) {
+    for (name, value) in marks {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.append(HeaderName::from_static(name), value);
+        }
+    }
+}
+
+/// The same on the gRPC port, around the service.
+#[derive(Clone)]
+pub(super) struct CrossOrigin {
+    cors: Cors,
+    inner: Web,
+}
+
+impl CrossOrigin {
+    /// Puts itself around `inner`.
+    pub(super) const fn new(cors: Cors, inner: Web) -> Self {
+        Self { cors, inner }
+    }
+}
+
+impl tower::Service<http::Request<Body>> for CrossOrigin {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        tower::Service::poll_ready(&mut self.inner, context)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        if !self.cors.is_on() {
+            return tower::Service::call(&mut self.inner, request);
+        }
+        let marks = Cors::marks(self.cors.allowed(request.headers()).as_ref());
+        let preflight = self.cors.is_preflight(request.method().as_str(), request.headers());
+        let answered = if preflight {
+            let mut answer = http::Response::new(Body::empty());
+            *answer.status_mut() = http::StatusCode::NO_CONTENT;
+            put(answer.headers_mut(), &Cors::leave());
+            futures_util::future::ready(Ok(answer)).boxed()
+        } else {
+            tower::Service::call(&mut self.inner, request)
+        };
+        async move {
+            let mut answer = answered.await?;
+            put(answer.headers_mut(), &marks);
+            Ok(answer)
+        }
+        .boxed()
+    }
+}
+
+fn put(headers: &mut http::HeaderMap, marks: &[(&'static str, String)]) {
+    for (name, value) in marks {
+        if let Ok(value) = http::HeaderValue::from_str(value) {
+            headers.append(http::HeaderName::from_static(name), value);
         }
     }
 }

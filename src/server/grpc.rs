@@ -20,7 +20,10 @@ use tower::Service;
 use tower::util::BoxCloneSyncService;
 
 use super::StartError;
+use super::cors::{Cors, CrossOrigin};
 use super::in_flight::InFlight;
+use super::tls::Tls;
+use crate::config::Config;
 use crate::grpc::{GrpcService, Observed, Peer, Web, web};
 
 /// A bound port, and what is served on it.
@@ -35,7 +38,7 @@ pub(super) struct GrpcServer {
 impl GrpcServer {
     /// More connections than this wait to be accepted.
     const MOST_CONNECTIONS: usize = 10_000;
-    /// How long a client may take for a TLS handshake, and to say what it wants.
+    /// How long a client may take to say what it wants.
     const OPENING_TIMEOUT: Duration = Duration::from_secs(5);
     /// How often a client is asked whether it still lives, and how long it may take to say so.
     const KEEP_ALIVE: (Duration, Duration) = (Duration::from_mins(1), Duration::from_secs(20));
@@ -49,11 +52,12 @@ impl GrpcServer {
     /// # Errors
     /// When it cannot be listened on.
     pub(super) fn bind(
-        address: SocketAddr,
+        config: &Config,
         service: &GrpcService,
-        tls: Option<Arc<rustls::ServerConfig>>,
+        tls: Option<&Tls>,
         in_flight: &InFlight,
     ) -> Result<Self, StartError> {
+        let address = config.grpc_listen;
         let listen = || {
             let listener = StdListener::bind(address)?;
             listener.set_nonblocking(true)?;
@@ -61,11 +65,11 @@ impl GrpcServer {
         };
         let listener =
             listen().map_err(|error: io::Error| StartError::new(format!("cannot listen on {address}: {error}")))?;
-        let whole = Observed::new(service.clone(), web(service));
+        let whole = CrossOrigin::new(Cors::new(&config.server.cors_origins), web(service));
         Ok(Self {
             listener,
-            tls: tls.map(TlsAcceptor::from),
-            service: BoxCloneSyncService::new(whole),
+            tls: tls.map(|tls| TlsAcceptor::from(tls.server_config())),
+            service: BoxCloneSyncService::new(Observed::new(service.clone(), whole)),
             in_flight: in_flight.clone(),
             stop: watch::Sender::new(false),
         })
@@ -135,7 +139,7 @@ impl GrpcServer {
             None => Self::serve(stream, peer, service, in_flight, stopping).await,
             Some(tls) => {
                 let handshake = tls.accept(stream).map_err(|error| error.to_string());
-                match tokio::time::timeout(Self::OPENING_TIMEOUT, handshake).await {
+                match tokio::time::timeout(Tls::HANDSHAKE_TIMEOUT, handshake).await {
                     Ok(Ok(stream)) => Self::serve(stream, peer, service, in_flight, stopping).await,
                     Ok(Err(error)) => tracing::debug!(error, "a TLS handshake failed on the gRPC port"),
                     Err(_elapsed) => tracing::debug!("a TLS handshake took too long on the gRPC port"),

@@ -5,6 +5,7 @@ mod control_plane;
 mod cors;
 mod encryption;
 mod grpc;
+mod http;
 mod in_flight;
 mod issuers;
 mod private_file;

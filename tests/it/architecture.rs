@@ -18,7 +18,7 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("transport", &["domain", "app", "authn", "policy", "decision"]),
     ("proto", &["domain", "transport"]),
     ("grpc", &["domain", "app", "policy", "transport", "proto"]),
-    ("http", &["domain", "app", "policy", "transport", "proto", "grpc"]),
+    ("http", &["domain", "app", "authn", "policy", "transport", "proto", "grpc"]),
     ("server", &["domain", "config", "policy", "mapping", "decision", "persistence", "authn", "app", "grpc", "http"]),
     ("cli", &["domain", "config", "policy", "mapping", "decision", "persistence", "authn", "app", "http", "server"]),
 ];

@@ -149,6 +149,7 @@ on_both! {
         upsert(stored, json!({
             "id": { "from": null, "to": id }, "issuer_url": { "from": null, "to": "https://login.example.com" },
             "client_id": { "from": null, "to": "one" }, "scopes": { "from": null, "to": usual },
+            "accept_id_tokens": { "from": null, "to": false },
             "client_secret": { "changed": true },
         })).await;
         let put = async |body: Value| about.put("/v1/oidc-config").json(&body).send().await.expect(200);
@@ -163,6 +164,7 @@ on_both! {
         watch.left(&deleted, "DeleteOidcConfig", "OidcConfig", &tenant, t, json!({
             "id": { "from": id, "to": null }, "issuer_url": { "from": "https://login.example.com", "to": null },
             "client_id": { "from": "two", "to": null }, "scopes": { "from": ["openid"], "to": null },
+            "accept_id_tokens": { "from": false, "to": null },
             "client_secret": { "changed": true },
         })).await;
     }

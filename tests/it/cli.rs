@@ -632,7 +632,7 @@ impl Effect {
 /// Every key of the configuration, with the test that sees what it does.
 const COVERAGE: &[(&str, &str)] = &[
     ("listen", "listen_says_where"),
-    ("grpc_listen", "a_bad_value_is_refused_with_its_key_and_what_is_accepted"),
+    ("grpc_listen", "grpc_listen_says_where"),
     ("database_url", "database_url_says_where_the_file_is"),
     ("policies", "weaker_policies_do_not_come_back_when_the_folder_is_gone"),
     ("schema", "a_broken_policy_or_schema_is_an_error_with_its_place_and_costs_no_root_key"),
@@ -641,6 +641,7 @@ const COVERAGE: &[(&str, &str)] = &[
     ("root_api_key_file", "the_root_key_may_stand_in_a_file"),
     ("encryption_key", "reseal_moves_every_row"),
     ("encryption_key_file", "sealed_rows_without_their_key_keep_the_server_from_starting"),
+    ("issuers", "the_issuers_of_a_file_and_of_the_environment_are_the_same"),
     ("database.connections", "there_are_never_more_connections_than_configured"),
     ("database.wait", "database_wait_says_when_a_busy_database_is_given_up"),
     ("server.workers", "there_are_as_many_workers_as_configured"),
@@ -657,6 +658,9 @@ const COVERAGE: &[(&str, &str)] = &[
     ("oidc.keys_fresh_for", "how_long_keys_count_and_issuers_are_left_alone_is_configured"),
     ("oidc.keys_cooldown", "how_long_keys_count_and_issuers_are_left_alone_is_configured"),
     ("oidc.keys_stale_bound", "how_long_keys_count_and_issuers_are_left_alone_is_configured"),
+    ("oidc.clock_skew", "the_skew_is_what_the_configuration_says"),
+    ("oidc.tenant_roles_claim", "the_claims_of_tenants_issuers_are_those_of_the_configuration"),
+    ("oidc.tenant_groups_claim", "the_claims_of_tenants_issuers_are_those_of_the_configuration"),
     ("log.format", "log_lines_look_and_are_as_configured"),
     ("log.level", "log_lines_look_and_are_as_configured"),
 ];
@@ -670,6 +674,8 @@ fn every_key_of_the_configuration_has_a_test_that_sees_its_effect() {
         include_str!("cli.rs"),
         include_str!("cors.rs"),
         include_str!("issuers.rs"),
+        include_str!("jwt/instance.rs"),
+        include_str!("jwt/tenants.rs"),
         include_str!("oidc_check.rs"),
         include_str!("tls.rs"),
     ]
@@ -686,6 +692,18 @@ fn listen_says_where() {
     let server = Running::start(command.env("GATEWOOD_LISTEN", "127.0.0.2:0"));
     assert!(server.base.starts_with("http://127.0.0.2:"), "{}", server.base);
     assert!(!server.log().contains("WARN"), "{}", server.log());
+}
+
+#[test]
+fn grpc_listen_says_where() {
+    let effect = Effect(tempfile::tempdir().unwrap());
+    let mut command = gatewood(effect.path(), &["serve", "--listen", "127.0.0.1:0"]);
+    let server = Running::start(command.env("GATEWOOD_GRPC_LISTEN", "127.0.0.3:0"));
+    let log = server.log();
+    let said = lines(&log).into_iter().find_map(|line| line["grpc_listen"].as_str().map(str::to_owned)).unwrap();
+    let address = said.strip_prefix("http://").unwrap();
+    assert!(address.starts_with("127.0.0.3:"), "{said}");
+    std::net::TcpStream::connect(address).unwrap();
 }
 
 #[test]

@@ -105,6 +105,30 @@ async fn the_preflight_of_a_configured_origin_is_answered_the_same_on_every_path
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_grpc_port_lets_the_same_pages_in() {
+    let app = server().await;
+    let path = "/zitadel.admin.v1.AdminService/GetOIDCSettings";
+    let stranger = app.beside(&app.anonymous());
+    is_readable(&preflight(&stranger, CONSOLE.as_bytes(), path).await.expect(204), CONSOLE);
+    let ask = async |origin: &str| {
+        let page = stranger.with("origin", origin).with("content-type", "application/grpc-web");
+        page.post(path).raw(vec![0; 5]).send().await.expect(200)
+    };
+    let readable = ask(CONSOLE).await;
+    is_readable(&readable, CONSOLE);
+    assert_eq!(readable.header("grpc-status").as_deref(), Some("16"));
+    for other in OTHERS {
+        let answer = ask(other).await;
+        assert!(cors_headers(&answer).is_empty(), "{answer:#?}");
+        let refused = preflight(&stranger, other.as_bytes(), path).await;
+        assert!(refused.status >= 400 && cors_headers(&refused).is_empty(), "{refused:#?}");
+    }
+    let app = TestServer::start(Backend::Sqlite).await;
+    let refused = preflight(&app.beside(&app.anonymous()), CONSOLE.as_bytes(), path).await;
+    assert!(refused.status >= 400 && cors_headers(&refused).is_empty(), "{refused:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_a_preflight_passes_the_guard_by() {
     let app = server().await;
     let page = app.anonymous().with("origin", CONSOLE);

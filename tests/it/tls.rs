@@ -20,7 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::support::{Authority, Backend, Issued, Running, TestServer, Tweaks, gatewood, run};
+use crate::support::{Authority, Backend, Issued, Running, TestServer, Tweaks, framed, gatewood, of_headers, run};
 
 /// How long a change may take to be seen on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -92,6 +92,33 @@ async fn https_works_over_both_versions_of_http_and_of_tls() {
             assert_eq!((answer.status().as_u16(), answer.version()), (200, version));
         }
     }
+}
+
+/// Reads the OIDC settings over gRPC; gives the status.
+async fn ask_grpc(app: &TestServer, authority: &Authority, shown: Option<&Issued>) -> reqwest::Result<i32> {
+    let client = authority.reqwest(shown).build().unwrap();
+    let url = format!("{}/zitadel.admin.v1.AdminService/GetOIDCSettings", app.grpc_base);
+    let request = client.post(url).header("content-type", "application/grpc").header("x-api-key", &app.root_key);
+    let answer = request.body(framed(&[])).send().await?;
+    assert_eq!(answer.version(), Version::HTTP_2);
+    Ok(of_headers(answer.headers()).unwrap().code)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_grpc_port_speaks_tls_too_and_wants_the_same_certificates() {
+    let (app, authority, _folder) = server(None).await;
+    assert!(app.grpc_base.starts_with("https://127.0.0.1:"), "{}", app.grpc_base);
+    assert_eq!(ask_grpc(&app, &authority, None).await.unwrap(), 5);
+    assert!(ask_grpc(&app, &Authority::new(), None).await.is_err());
+    let clients = Authority::new();
+    let (app, authority, _folder) = server(Some(&clients)).await;
+    assert!(ask_grpc(&app, &authority, None).await.is_err());
+    assert!(ask_grpc(&app, &authority, Some(&Authority::new().client())).await.is_err());
+    assert_eq!(ask_grpc(&app, &authority, Some(&clients.client())).await.unwrap(), 5);
+    // Whoever connects and says nothing is let go.
+    let mut silent = TcpStream::connect(app.grpc_base.trim_start_matches("https://")).await.unwrap();
+    let closed = tokio::time::timeout(PATIENCE, silent.read(&mut [0; 1])).await;
+    assert!(matches!(closed, Ok(Ok(0) | Err(_))), "{closed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -68,10 +68,10 @@ in_a_world! {
         let old = json!({ "sub": "ann", "aud": super::AUDIENCE, "iat": now - 3600, "exp": now + 3600 });
         assert_ne!(whoami(&world.of_ours(old.clone())).await.expect(401).text, nonsense.text);
         let forger = TestIssuer::start().await;
-        let mut forged = old.clone();
-        forged["iss"] = json!(world.ours.url());
+        let mut faked = old.clone();
+        faked["iss"] = json!(world.ours.url());
         for bad in [
-            bearer(&world.app, &forger.token(forged)),
+            bearer(&world.app, &forger.token(faked)),
             world.of_ours(super::with(old.clone(), json!({ "aud": "somebody" }))),
             world.of_ours(super::with(old.clone(), json!({ "exp": now - 60 }))),
             world.of_ours(super::with(old.clone(), json!({ "nonce": "n" }))),

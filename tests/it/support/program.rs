@@ -10,11 +10,15 @@ use tempfile::NamedTempFile;
 
 use super::Caller;
 
-/// The program, in a folder, with nothing of the surroundings' configuration.
+/// The program, in a folder, with nothing of the surroundings' configuration. One that serves has a
+/// gRPC port of its own.
 pub(crate) fn gatewood(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatewood"));
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
     without_configuration(&mut command);
+    if arguments.first() == Some(&"serve") && !arguments.contains(&"--grpc-listen") {
+        command.env("GATEWOOD_GRPC_LISTEN", "127.0.0.1:0");
+    }
     command
 }
 

@@ -119,6 +119,11 @@ impl TestServer {
         Caller { client: self.client.clone(), base: self.base.clone(), headers: HeaderMap::new() }
     }
 
+    /// The same caller, calling the gRPC port.
+    pub(crate) fn beside(&self, caller: &Caller) -> Caller {
+        Caller { base: self.grpc_base.clone(), ..caller.clone() }
+    }
+
     /// Somebody without a credential.
     pub(crate) fn anonymous(&self) -> Caller {
         self.caller()
