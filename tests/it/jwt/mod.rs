@@ -5,6 +5,7 @@ mod instance;
 mod lifetimes;
 mod operated;
 mod tenants;
+mod wires;
 mod withdrawn;
 
 use jsonwebtoken::Algorithm;
