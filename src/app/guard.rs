@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::service::SeePolicyIds;
-use super::{AppError, Command, Decided, Denied};
+use super::{AppError, Command, Decided, Denied, rehearsal};
 use crate::decision::{Decision, Denial, decide};
 use crate::domain::{Call, Caller, Entropy, InstanceId};
 use crate::mapping::{MappingError, Principals, map};
@@ -113,12 +113,14 @@ impl Guard {
     /// schema: the request as for every call, and the entities too.
     ///
     /// # Errors
-    /// What does not fit.
-    pub fn rehearse<C: Command>(&self, calls: &[Call]) -> Result<(), MappingError> {
-        calls.iter().try_for_each(|call| {
+    /// Which action does not fit, and what of it.
+    pub fn rehearse<C: Command>(&self) -> Result<(), String> {
+        let fits = |call: &Call| {
             let mapped = map(&self.snapshot, &self.principals, &self.instance, call, C::example().question())?;
             mapped.check_entities(&self.snapshot)
-        })
+        };
+        let rehearsed: Result<(), MappingError> = rehearsal::calls().iter().try_for_each(fits);
+        rehearsed.map_err(|error| format!("the action {}: {error}", C::ACTION.name))
     }
 
     /// Maps and evaluates.

@@ -12,6 +12,7 @@ pub mod oidc_check;
 pub mod oidc_config;
 pub mod oidc_settings;
 mod rate_limit;
+mod rehearsal;
 pub mod service;
 pub mod tenants;
 

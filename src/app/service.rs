@@ -84,6 +84,25 @@ impl Command for SendMalformed {
 pub const WITHOUT_ROUTE: [ActionUse; 4] =
     [SendMalformed::ACTION, UseUnknownRoute::ACTION, ReadReflection::ACTION, SeePolicyIds::ACTION];
 
+/// Is this service of gRPC served?
+#[derive(Debug, Clone)]
+pub struct CheckHealth {
+    /// `package.Service`, or nothing for the whole.
+    pub service: String,
+}
+
+impl Command for CheckHealth {
+    const ACTION: ActionUse = ReadHealth::ACTION;
+
+    fn resource(&self) -> Resource {
+        Resource::Instance
+    }
+
+    fn example() -> Self {
+        Self { service: String::new() }
+    }
+}
+
 /// Whether the service can decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readiness {

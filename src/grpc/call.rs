@@ -2,6 +2,7 @@
 //! header, message and rules, guard. Lookups come after all of these, in the use case.
 
 use std::future::Future;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use tonic::body::Body;
@@ -35,12 +36,26 @@ pub struct Permitted<C> {
     pub permit: Permit<C>,
     /// The use cases.
     pub app: Arc<App>,
+    state: Arc<State>,
+}
+
+impl<C> Permitted<C> {
+    /// Whether there is a service of this name.
+    pub(super) fn serves(&self, service: &str) -> bool {
+        self.state.methods.has_service(service)
+    }
+
+    /// Whether the server is on its way down.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.state.stopping.load(Ordering::Acquire)
+    }
 }
 
 /// Answers one call of a method.
 pub(super) async fn serve<C, R, F, Fut>(
     state: Arc<State>,
     method: &'static str,
+    incoming: Arc<GrpcRequest>,
     request: http::Request<Body>,
     handler: F,
 ) -> http::Response<Body>
@@ -50,7 +65,6 @@ where
     F: Fn(Permitted<C>) -> Fut + Copy + Send + Sync + 'static,
     Fut: Future<Output = Result<R, Problem>> + Send + 'static,
 {
-    let incoming = Arc::new(GrpcRequest::of(&request));
     let call = match admit(&incoming, &state).await {
         Ok(call) => call,
         Err(problem) => return refusal(Some(method), &incoming, problem),
@@ -88,23 +102,18 @@ where
 pub(super) async fn admit(incoming: &GrpcRequest, state: &State) -> Result<Call, Problem> {
     let unread = incoming.unread(state);
     let mut call = unread.authenticate().await?;
-    let read = || {
-        call.tenant = unread.tenant(TenantHeader::Optional, &call.caller)?;
-        if incoming.header("grpc-encoding").any(|coding| coding != b"identity") {
-            // The list of what is accepted, as a client asks for it (gRPC's compression specification).
-            return Err(Problem::unsupported_media_type("messages must not be compressed"));
-        }
-        Ok(())
-    };
-    match { read }() {
-        Ok(()) => Ok(call),
-        Err(problem) => Err(unread.refuse(&call, problem).await),
-    }
+    let read = unread.tenant(TenantHeader::Optional, &call.caller).and_then(|tenant| {
+        let compressed = incoming.header("grpc-encoding").any(|coding| coding != b"identity");
+        let refused = || Problem::unsupported_media_type("messages must not be compressed");
+        if compressed { Err(refused()) } else { Ok(tenant) }
+    });
+    call.tenant = unread.or_refuse(&call, read).await?;
+    Ok(call)
 }
 
 async fn permit<C: FromMessage>(
     incoming: &GrpcRequest,
-    state: &State,
+    state: &Arc<State>,
     mut call: Call,
     mut messages: Streaming<C::Message>,
 ) -> Result<Permitted<C>, Problem> {
@@ -116,16 +125,12 @@ async fn permit<C: FromMessage>(
         Ok(Err(problem)) => Err(problem),
         Ok(Ok(message)) => C::from_message(message).map_err(Problem::from),
     };
-    match command {
-        Ok(command) => {
-            // A message may take its time, and the credential may have been revoked meanwhile.
-            let again = unread.authenticate().await?;
-            (call.caller, call.at) = (again.caller, again.at);
-            let permit = unread.permit(&call, command).await?;
-            Ok(Permitted { permit, app: Arc::clone(&state.app) })
-        }
-        Err(problem) => Err(unread.refuse(&call, problem).await),
-    }
+    let command = unread.or_refuse(&call, command).await?;
+    // A message may take its time, and the credential may have been revoked meanwhile.
+    let again = unread.authenticate().await?;
+    (call.caller, call.at) = (again.caller, again.at);
+    let permit = unread.permit(&call, command).await?;
+    Ok(Permitted { permit, app: Arc::clone(&state.app), state: Arc::clone(state) })
 }
 
 /// The only message of a call.

@@ -24,6 +24,7 @@ pub struct Peer {
 /// The metadata of a call, and the place for what was decided about it.
 pub(super) struct GrpcRequest {
     headers: HeaderMap,
+    method: String,
     path: String,
     peer: Peer,
     id: String,
@@ -36,6 +37,7 @@ impl GrpcRequest {
         let id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
         Self {
             headers: request.headers().clone(),
+            method: request.method().as_str().to_owned(),
             path: request.uri().path().to_owned(),
             peer: peer.unwrap_or(Peer { address: None, tls: false }),
             id: id.unwrap_or_default(),
@@ -47,7 +49,7 @@ impl GrpcRequest {
     pub(super) fn unread<'a>(&'a self, state: &'a State) -> Unread<'a, Self> {
         let facts = RequestFacts {
             id: self.id.clone(),
-            method: http::Method::POST.as_str().to_owned(),
+            method: self.method.clone(),
             path: self.path.clone(),
             ip: address(self.peer.address, self, &state.settings.trusted_proxies),
             user_agent: user_agent(self),

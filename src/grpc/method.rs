@@ -8,11 +8,14 @@ use futures_util::future::BoxFuture;
 use tonic::body::Body;
 
 use super::call::{self, FromMessage, Permitted};
+use super::incoming::GrpcRequest;
 use super::service::State;
+use crate::app::Guard;
 use crate::policy::ActionUse;
 use crate::transport::Problem;
 
-type Handler = dyn Fn(Arc<State>, http::Request<Body>) -> BoxFuture<'static, http::Response<Body>> + Send + Sync;
+type Handler =
+    dyn Fn(Arc<State>, Arc<GrpcRequest>, http::Request<Body>) -> BoxFuture<'static, http::Response<Body>> + Send + Sync;
 
 /// One method.
 #[derive(Clone)]
@@ -22,6 +25,7 @@ pub struct Method {
     /// The action that its command is.
     pub action: ActionUse,
     pub(super) handler: Arc<Handler>,
+    rehearse: fn(&Guard) -> Result<(), String>,
 }
 
 /// The table of methods.
@@ -38,15 +42,34 @@ impl Methods {
         F: Fn(Permitted<C>) -> Fut + Copy + Send + Sync + 'static,
         Fut: Future<Output = Result<R, Problem>> + Send + 'static,
     {
-        let handler =
-            Arc::new(move |state, request| call::serve::<C, R, F, Fut>(state, name, request, handler).boxed());
-        self.0.push(Method { name, action: C::ACTION, handler });
+        let handler = Arc::new(move |state, incoming, request| {
+            call::serve::<C, R, F, Fut>(state, name, incoming, request, handler).boxed()
+        });
+        self.0.push(Method { name, action: C::ACTION, handler, rehearse: Guard::rehearse::<C> });
         self
     }
 
     /// The methods, in the order of the table.
     pub fn iter(&self) -> impl Iterator<Item = &Method> {
         self.0.iter()
+    }
+
+    /// How the code uses the actions of the methods.
+    pub fn actions(&self) -> impl Iterator<Item = ActionUse> {
+        self.iter().map(|method| method.action)
+    }
+
+    /// Asks the guard once for every method's example, as for routes.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn rehearse(&self, guard: &Guard) -> Result<(), String> {
+        self.iter().try_for_each(|method| (method.rehearse)(guard))
+    }
+
+    /// Whether there is a method of this service, or `service` is empty, which means all of them.
+    pub(super) fn has_service(&self, service: &str) -> bool {
+        service.is_empty() || self.iter().any(|method| method.name.split_once('/').is_some_and(|(of, _)| of == service))
     }
 
     /// The method at a path, `/package.Service/Method`.

@@ -4,12 +4,13 @@
 //! [`Permitted`] command, so what it may do is decided before it runs.
 
 mod call;
+mod health;
 mod incoming;
 mod method;
 mod methods;
 mod observe;
 mod oidc_settings;
-mod public;
+mod reflection;
 mod service;
 mod web;
 
@@ -19,4 +20,4 @@ pub use method::{Method, Methods};
 pub use methods::methods;
 pub use observe::Observed;
 pub use service::{GrpcService, GrpcSettings};
-pub use web::{CONTENT_TYPES, Web, web};
+pub use web::{CONTENT_TYPES, Web};

@@ -7,6 +7,7 @@ use std::time::Instant;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::header::{HeaderName, HeaderValue};
+use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
 use tracing::Instrument;
@@ -48,8 +49,10 @@ where
         request.extensions_mut().insert(id.clone());
         let method = request.method().clone();
         let span = tracing::info_span!("request", request.id = id.as_str());
-        let answered = self.inner.call(request).instrument(span);
-        async move {
+        let answered = self.inner.call(request);
+        // A task of its own: a client that goes away, which every deadline makes it do, must not leave a
+        // change without its log line, nor a right behind that the change took away.
+        let observed = async move {
             let mut response = answered.await?;
             let outcome = response.extensions().get::<GrpcOutcome>().cloned();
             let outcome = outcome.as_ref();
@@ -76,6 +79,13 @@ where
                 }
             }
             Ok(response)
+        };
+        let task = tokio::spawn(observed.instrument(span));
+        async move {
+            task.await.unwrap_or_else(|error| {
+                tracing::error!(%error, "a call of gRPC ended without an answer");
+                Ok(Status::internal("the service failed").into_http())
+            })
         }
         .boxed()
     }

@@ -3,22 +3,24 @@
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use ipnet::IpNet;
+use tokio::sync::Semaphore;
 use tonic::body::Body;
-use tower::{Service, ServiceExt};
+use tower::Service;
 
+use super::Methods;
 use super::call::{admit, refusal};
 use super::incoming::GrpcRequest;
-use super::public::{self, Public, Tells};
-use super::{Method, Methods};
+use super::reflection::Reflection;
 use crate::app::App;
-use crate::app::service::{ReadHealth, ReadReflection, UseUnknownRoute};
-use crate::transport::{GrpcOutcome, Problem, panic_text};
+use crate::app::service::{ReadReflection, UseUnknownRoute};
+use crate::transport::{GrpcOutcome, Kind, Problem, panic_text};
 
 /// Limits and trust of the gRPC server.
 #[derive(Debug, Clone)]
@@ -35,8 +37,10 @@ pub struct GrpcSettings {
 pub(super) struct State {
     pub(super) app: Arc<App>,
     pub(super) settings: GrpcSettings,
-    methods: Methods,
-    public: Vec<Public>,
+    pub(super) methods: Methods,
+    pub(super) stopping: AtomicBool,
+    reflection: Vec<Reflection>,
+    places: Semaphore,
 }
 
 /// Everything that is served over gRPC. Cloning it is cheap.
@@ -44,13 +48,22 @@ pub(super) struct State {
 pub struct GrpcService(Arc<State>);
 
 impl GrpcService {
+    /// How many calls are answered at once; more are told to try again.
+    const MOST_CALLS: usize = 4096;
+
     /// The service.
     ///
     /// # Errors
     /// When what it describes of itself does not fit together.
-    pub async fn new(app: Arc<App>, settings: GrpcSettings, methods: Methods) -> Result<Self, String> {
-        let public = public::services().await?;
-        Ok(Self(Arc::new(State { app, settings, methods, public })))
+    pub fn new(app: Arc<App>, settings: GrpcSettings, methods: Methods) -> Result<Self, String> {
+        let reflection = Reflection::methods(settings.message_limit)?;
+        let (stopping, places) = (AtomicBool::new(false), Semaphore::new(Self::MOST_CALLS));
+        Ok(Self(Arc::new(State { app, settings, methods, stopping, reflection, places })))
+    }
+
+    /// Says from now on that it is not healthy: whoever sends calls should send them elsewhere.
+    pub fn stop(&self) {
+        self.0.stopping.store(true, Ordering::Release);
     }
 
     /// The use cases.
@@ -58,38 +71,69 @@ impl GrpcService {
         &self.0.app
     }
 
-    async fn answer(state: Arc<State>, request: http::Request<Body>) -> http::Response<Body> {
+    async fn answer(
+        state: Arc<State>,
+        incoming: Arc<GrpcRequest>,
+        request: http::Request<Body>,
+    ) -> http::Response<Body> {
         let path = request.uri().path();
-        if let Some(Method { handler, .. }) = state.methods.find(path) {
-            return handler(Arc::clone(&state), request).await;
+        if let Some(method) = state.methods.find(path) {
+            return (Arc::clone(&method.handler))(Arc::clone(&state), incoming, request).await;
         }
-        let service = path.strip_prefix('/').and_then(|path| path.split_once('/')).map(|(service, _)| service);
-        let public = state.public.iter().find(|public| Some(public.name) == service);
-        let incoming = GrpcRequest::of(&request);
+        let reflection = state.reflection.iter().find(|method| path.strip_prefix('/') == Some(method.name));
         let admitted = async {
             let call = admit(&incoming, &state).await?;
             let unread = incoming.unread(&state);
-            match public.map(|public| public.tells) {
-                Some(Tells::Health) => unread.permit(&call, ReadHealth).await.map(drop),
-                Some(Tells::Reflection) => unread.permit(&call, ReadReflection).await.map(drop),
+            match reflection {
+                Some(_) => unread.permit(&call, ReadReflection).await.map(drop),
                 None => unread.permit(&call, UseUnknownRoute).await.map(drop),
             }
         };
-        match (admitted.await, public) {
-            (Err(problem), public) => refusal(public.map(|public| public.name), &incoming, problem),
+        match (admitted.await, reflection) {
+            (Err(problem), found) => refusal(found.map(|method| method.name), &incoming, problem),
             (Ok(()), None) => refusal(None, &incoming, Problem::unknown_method()),
-            (Ok(()), Some(public)) => pass_on(public, &incoming, request).await,
+            (Ok(()), Some(method)) => {
+                let mut answer = method.answer(request, state.settings.message_timeout).await;
+                let status = tonic::Status::from_header_map(answer.headers());
+                let code = status.map_or(0, |status| status.code() as i32);
+                let (method, decided) = (Some(method.name), incoming.decided());
+                answer.extensions_mut().insert(GrpcOutcome { method, code, problem: None, decided });
+                answer
+            }
         }
     }
-}
 
-/// Has a public service answer.
-async fn pass_on(public: &Public, incoming: &GrpcRequest, request: http::Request<Body>) -> http::Response<Body> {
-    let Ok(mut response) = public.service.clone().oneshot(request).await;
-    let code = tonic::Status::from_header_map(response.headers()).map_or(0, |status| status.code() as i32);
-    let outcome = GrpcOutcome { method: Some(public.name), code, problem: None, decided: incoming.decided() };
-    response.extensions_mut().insert(outcome);
-    response
+    /// Answers a request that is no call of gRPC, in the numbers of HTTP: gRPC has no others for who
+    /// does not speak it.
+    pub(super) async fn refuse(self, request: http::Request<Body>) -> http::Response<Body> {
+        let (state, incoming) = (self.0, GrpcRequest::of(&request));
+        let admitted = async {
+            let call = admit(&incoming, &state).await?;
+            incoming.unread(&state).permit(&call, UseUnknownRoute).await.map(drop)
+        };
+        let told = "this port speaks gRPC and gRPC-Web: POST with their content types";
+        let problem = admitted.await.err().unwrap_or_else(|| Problem::unsupported_media_type(told));
+        let status = match problem.kind() {
+            Kind::Unauthenticated => http::StatusCode::UNAUTHORIZED,
+            Kind::Forbidden => http::StatusCode::FORBIDDEN,
+            Kind::NotFound => http::StatusCode::NOT_FOUND,
+            Kind::UnsupportedMediaType => http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Kind::Internal => http::StatusCode::INTERNAL_SERVER_ERROR,
+            Kind::Unavailable => http::StatusCode::SERVICE_UNAVAILABLE,
+            Kind::InvalidInput
+            | Kind::Unchanged
+            | Kind::MethodNotAllowed
+            | Kind::NotAcceptable
+            | Kind::RequestTimeout
+            | Kind::Conflict
+            | Kind::PreconditionFailed
+            | Kind::PayloadTooLarge
+            | Kind::RateLimited => http::StatusCode::BAD_REQUEST,
+        };
+        let mut response = refusal(None, &incoming, problem);
+        *response.status_mut() = status;
+        response
+    }
 }
 
 impl Service<http::Request<Body>> for GrpcService {
@@ -104,10 +148,13 @@ impl Service<http::Request<Body>> for GrpcService {
     /// Answers one call. A panic below becomes INTERNAL.
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let state = Arc::clone(&self.0);
-        let incoming = GrpcRequest::of(&request);
-        let answered = AssertUnwindSafe(Self::answer(state, request)).catch_unwind();
+        let incoming = Arc::new(GrpcRequest::of(&request));
         async move {
-            Ok(answered.await.unwrap_or_else(|panic| {
+            let Ok(_place) = state.places.try_acquire() else {
+                return Ok(refusal(None, &incoming, Problem::overloaded()));
+            };
+            let answered = Self::answer(Arc::clone(&state), Arc::clone(&incoming), request);
+            Ok(AssertUnwindSafe(answered).catch_unwind().await.unwrap_or_else(|panic| {
                 let cause = format!("the handler panicked: {}", panic_text(&*panic));
                 refusal(None, &incoming, Problem::internal(cause))
             }))

@@ -21,10 +21,8 @@ async fn answer(request: &HttpRequest, problem: Problem) -> Problem {
     let read = async {
         let unread = incoming::unread(request, incoming::state(request)?)?;
         let mut call = unread.authenticate().await?;
-        match unread.tenant(TenantHeader::Optional, &call.caller) {
-            Ok(tenant) => call.tenant = tenant,
-            Err(problem) => return Err(unread.refuse(&call, problem).await),
-        }
+        let tenant = unread.tenant(TenantHeader::Optional, &call.caller);
+        call.tenant = unread.or_refuse(&call, tenant).await?;
         unread.permit(&call, UseUnknownRoute).await.map(drop)
     };
     match read.await {

@@ -1,6 +1,7 @@
 //! gRPC-Web on the HTTP port: the service of the gRPC port behind an adapter. Its trailers ride in the
 //! body, so actix can carry them.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use actix_web::body::BodyStream;
@@ -8,8 +9,9 @@ use actix_web::dev::Payload;
 use actix_web::guard;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, Route, web};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use http_body_util::BodyExt;
+use hyper::body::Frame;
 use tokio::sync::mpsc;
 use tonic::body::Body;
 use tower::ServiceExt;
@@ -28,13 +30,24 @@ pub(super) fn route() -> Route {
 
 fn is_grpc_web(context: &guard::GuardContext<'_>) -> bool {
     let said = context.head().headers().get(CONTENT_TYPE);
-    said.is_some_and(|value| CONTENT_TYPES.iter().any(|known| value.as_bytes() == known.as_bytes()))
+    said.is_some_and(|value| CONTENT_TYPES.iter().any(|known| value.as_bytes().eq_ignore_ascii_case(known.as_bytes())))
 }
 
 async fn answer(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let state = incoming::state(&request)?;
-    let asked = translate(&request, payload.into_inner()).map_err(|error| Problem::internal(error.to_string()))?;
-    let Ok(answered) = state.grpc_web.clone().oneshot(asked).await;
+    let (sender, receiver) = mpsc::channel(BUFFERED);
+    let asked = translate(&request, receiver).map_err(|error| Problem::internal(error.to_string()))?;
+    let call = state.grpc_web.clone().oneshot(asked);
+    // Both in this one task: what is wrong with the body is then answered before the connection, which
+    // cannot go on after it, is closed.
+    let (mut call, mut pump) = (pin!(call), pin!(pass_on(payload.into_inner(), sender).fuse()));
+    let Ok(answered) = loop {
+        tokio::select! {
+            biased;
+            answered = &mut call => break answered,
+            () = &mut pump => {}
+        }
+    };
     let (parts, body) = answered.into_parts();
     if let Some(outcome) = parts.extensions.get::<GrpcOutcome>() {
         request.extensions_mut().insert(outcome.clone());
@@ -50,20 +63,25 @@ async fn answer(request: HttpRequest, payload: web::Payload) -> Result<HttpRespo
     Ok(response.body(BodyStream::new(body.into_data_stream())))
 }
 
-/// The request in the types of gRPC. The body is passed on as it arrives: who sends it is looked at
-/// first, and how much of it is read is for the service to say.
-fn translate(request: &HttpRequest, payload: Payload) -> Result<http::Request<Body>, http::Error> {
-    const BUFFERED: usize = 4;
-    let (sender, receiver) = mpsc::channel(BUFFERED);
-    let mut payload = payload;
-    actix_web::rt::spawn(async move {
-        while let Some(chunk) = payload.next().await {
-            let frame = chunk.map(hyper::body::Frame::data).map_err(|error| error.to_string());
-            if sender.send(frame).await.is_err() {
-                return;
-            }
+/// How many parts of a body wait to be read.
+const BUFFERED: usize = 4;
+
+type Part = Result<Frame<web::Bytes>, String>;
+
+/// Passes the body on as it arrives: who sends it is looked at first, and how much of it is read is for
+/// the service to say.
+async fn pass_on(mut payload: Payload, sender: mpsc::Sender<Part>) {
+    while let Some(chunk) = payload.next().await {
+        let failed = chunk.is_err();
+        let sent = sender.send(chunk.map(Frame::data).map_err(|error| error.to_string())).await;
+        if failed || sent.is_err() {
+            return;
         }
-    });
+    }
+}
+
+/// The request in the types of gRPC.
+fn translate(request: &HttpRequest, receiver: mpsc::Receiver<Part>) -> Result<http::Request<Body>, http::Error> {
     let frames = futures_util::stream::unfold(receiver, |mut receiver| async move {
         let frame = receiver.recv().await?;
         Some((frame, receiver))

@@ -38,7 +38,7 @@ pub async fn observe<B: MessageBody + 'static>(
     // Routing is part of the call, so the call itself is inside of the net.
     let outcome = AssertUnwindSafe(async move { next.call(request).await }).catch_unwind().instrument(span).await;
     let cause = match outcome {
-        Ok(Ok(response)) => return Ok(answer(response, &id, method.as_str(), admin, began)),
+        Ok(Ok(response)) => return Ok(answer(response, &id, method.as_str(), began)),
         Ok(Err(error)) => format!("the framework failed: {error}"),
         Err(panic) => format!("the handler panicked: {}", panic_text(&*panic)),
     };
@@ -62,12 +62,13 @@ fn answer<B: MessageBody + 'static>(
     response: ServiceResponse<B>,
     id: &RequestId,
     method: &str,
-    admin: bool,
     began: Instant,
 ) -> ServiceResponse<EitherBody<B>> {
     let decided = response.request().extensions().get::<Arc<Decided>>().cloned();
     let grpc = response.request().extensions().get::<GrpcOutcome>().cloned();
     let problem = response.response().error().and_then(|error| error.as_error::<Problem>());
+    // By the path as it was routed: `%61` is an `a` to the router.
+    let admin = admin_dialect::is_spoken_at(response.request().match_info().as_str());
     let translated = problem.filter(|_| admin).map(admin_dialect::answer);
     let status = translated.as_ref().map_or(response.status(), HttpResponse::status);
     Line {

@@ -11,9 +11,6 @@ use super::body::Body;
 use super::{Decode, Permitted, Problem, TenantHeader, fallback, grpc_web};
 use crate::app::service::{self, ReadReflection, SeePolicyIds, SendMalformed, UseUnknownRoute};
 use crate::app::{Command, Guard};
-use crate::domain::{
-    ApiKeyId, Call, Caller, KeyHolder, KeyScope, Name, RequestFacts, Role, Roles, TenantId, Timestamp, User, UserClaims,
-};
 use crate::policy::ActionUse;
 
 /// One route.
@@ -84,7 +81,7 @@ impl Routes {
             conditional: C::CONDITIONAL,
             body: C::BODY,
             handler: Arc::new(handler),
-            rehearse: rehearse::<C>,
+            rehearse: Guard::rehearse::<C>,
         });
         self
     }
@@ -111,10 +108,10 @@ impl Routes {
     /// # Errors
     /// What does not fit.
     pub fn rehearse(&self, guard: &Guard) -> Result<(), String> {
-        rehearse::<SendMalformed>(guard)?;
-        rehearse::<UseUnknownRoute>(guard)?;
-        rehearse::<ReadReflection>(guard)?;
-        rehearse::<SeePolicyIds>(guard)?;
+        guard.rehearse::<SendMalformed>()?;
+        guard.rehearse::<UseUnknownRoute>()?;
+        guard.rehearse::<ReadReflection>()?;
+        guard.rehearse::<SeePolicyIds>()?;
         self.iter().try_for_each(|route| (route.rehearse)(guard))
     }
 
@@ -136,54 +133,4 @@ impl Routes {
         config.service(grpc_web.default_service(web::to(fallback::unknown_path)));
         config.default_service(web::to(fallback::unknown_path));
     }
-}
-
-fn rehearse<C: Command>(guard: &Guard) -> Result<(), String> {
-    let rehearsed = guard.rehearse::<C>(&rehearsal_calls());
-    rehearsed.map_err(|error| format!("the action {}: {error}", C::ACTION.name))
-}
-
-/// A call with everything that a call can have, and one with nothing that it need not have, by
-/// callers of each kind.
-fn rehearsal_calls() -> Vec<Call> {
-    let tenant = TenantId::new(uuid::Uuid::nil());
-    let holder = |scope| {
-        let (id, name) = (ApiKeyId::new(uuid::Uuid::nil()), Name::from_stored("rehearsal".to_owned()));
-        Caller::ApiKey(Arc::new(KeyHolder { id, name, scope, roles: Roles::only(Role::Root).closure() }))
-    };
-    let call = |caller: Caller, full: bool| Call {
-        caller,
-        tenant: full.then_some(tenant),
-        request: RequestFacts {
-            id: String::new(),
-            method: String::new(),
-            path: String::new(),
-            ip: std::net::Ipv4Addr::LOCALHOST.into(),
-            user_agent: full.then(String::new),
-            tls: false,
-        },
-        languages: Vec::new(),
-        at: Timestamp::UNIX_EPOCH,
-    };
-    let [full, bare] = rehearsal_users(tenant);
-    let callers = [Caller::Anonymous, holder(KeyScope::Instance), holder(KeyScope::Tenant(tenant)), full, bare];
-    callers.into_iter().flat_map(|caller| [call(caller.clone(), true), call(caller, false)]).collect()
-}
-
-/// A user with everything that a user can have, and one with nothing that it need not have.
-fn rehearsal_users(tenant: TenantId) -> [Caller; 2] {
-    let some = || Some("rehearsal".to_owned());
-    let mut full = User::new(Some(tenant), "https://issuer.example", "rehearsal");
-    full.roles = Roles::only(Role::Admin).closure();
-    full.groups = vec!["rehearsal".to_owned()];
-    full.claims = UserClaims {
-        scopes: vec!["rehearsal".to_owned()],
-        client_id: some(),
-        email: some(),
-        email_verified: Some(true),
-        acr: some(),
-        amr: Some(vec!["rehearsal".to_owned()]),
-        auth_time: Some(Timestamp::UNIX_EPOCH),
-    };
-    [full, User::new(None, "https://issuer.example", "nobody")].map(|user| Caller::User(Arc::new(user)))
 }

@@ -147,6 +147,7 @@ impl Database {
         // Whoever sets it first has it: the thread that begins the work, or the caller who gives up.
         let claimed = Arc::new(AtomicBool::new(false));
         let begins = Arc::clone(&claimed);
+        let _abandoned = Abandoned(Arc::clone(&claimed));
         let too_busy = || StoreError::Unavailable("every connection was busy for too long".to_owned());
         let blocking = lane(&self.0).spawn(move || {
             if begins.swap(true, Ordering::AcqRel) {
@@ -171,6 +172,16 @@ impl Database {
             Ok(Err(error)) => Err(StoreError::Failed(format!("the database task ended: {error}"))),
             Err(_elapsed) => Err(StoreError::Unavailable("no answer in time".to_owned())),
         }
+    }
+}
+
+/// Whoever goes away before the work has begun, wants it no more: it must not be done for nobody, or
+/// clients that come and go would make a queue without an end.
+struct Abandoned(Arc<AtomicBool>);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 

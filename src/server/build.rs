@@ -127,7 +127,7 @@ impl Server {
 
     async fn assemble(config: &Config, ambient: Ambient) -> Result<Self, StartError> {
         let Ambient { clock, entropy, timing, routes, methods } = ambient;
-        let plane = ControlPlane::load(config, &routes)?;
+        let plane = ControlPlane::load(config, &routes, &methods)?;
         let described = plane.place.clone();
         let tls = config.tls.as_ref().map(|files| Tls::load(files, clock.clone())).transpose()?;
         let outbound = issuers::outbound(&config.oidc)?;
@@ -150,13 +150,14 @@ impl Server {
         let guard = Guard::new(Arc::new(plane.snapshot), row.id, entropy.clone());
         routes
             .rehearse(&guard)
+            .and_then(|()| methods.rehearse(&guard))
             .map_err(|error| StartError::new(format!("the schema and the service do not fit together: {error}")))?;
         let revision = guard.snapshot().revision().to_string();
         let (now, drawn) = (clock.now(), entropy.clone());
         let oidc_checks = OidcChecks::new(IssuerCheck::new(outbound));
         let app = App { guard, authenticator: Arc::clone(&authenticator), repositories, oidc_checks, clock, entropy };
         let (app, in_flight) = (Arc::new(app), InFlight::default());
-        let service = grpc_service(config, &app, methods).await?;
+        let service = grpc_service(config, &app, methods)?;
         let (http, address) = http::bind(config, app, routes, &service, &in_flight, tls.as_ref())?;
         let grpc = GrpcServer::bind(config, &service, tls.as_ref(), &in_flight)?;
         let grpc_address = grpc.address()?;
@@ -245,11 +246,11 @@ async fn authenticator(
     Ok(Arc::new(authenticator))
 }
 
-async fn grpc_service(config: &Config, app: &Arc<App>, methods: Methods) -> Result<GrpcService, StartError> {
+fn grpc_service(config: &Config, app: &Arc<App>, methods: Methods) -> Result<GrpcService, StartError> {
     let settings = GrpcSettings {
         message_limit: Server::BODY_LIMIT,
         message_timeout: config.server.body_timeout,
         trusted_proxies: config.server.trusted_proxies.clone(),
     };
-    GrpcService::new(Arc::clone(app), settings, methods).await.map_err(StartError::new)
+    GrpcService::new(Arc::clone(app), settings, methods).map_err(StartError::new)
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::StartError;
 use crate::config::{Config, ControlPolicyChoice};
+use crate::grpc::Methods;
 use crate::http::Routes;
 use crate::persistence::{ControlPolicies, Instance, InstanceRow};
 use crate::policy::{Differences, Snapshot, SourceFile, StoreSource, load};
@@ -21,8 +22,8 @@ impl ControlPlane {
     /// The name of the store's folder.
     const FOLDER: &'static str = "gatewood";
 
-    /// Loads the policies and holds their schema against the routes.
-    pub(super) fn load(config: &Config, routes: &Routes) -> Result<Self, StartError> {
+    /// Loads the policies and holds their schema against the routes and methods.
+    pub(super) fn load(config: &Config, routes: &Routes, methods: &Methods) -> Result<Self, StartError> {
         let folder = match config.control_policies {
             ControlPolicyChoice::Embedded => None,
             ControlPolicyChoice::Auto => folder_of(config)?,
@@ -40,7 +41,9 @@ impl ControlPlane {
             source.schema = read_schema(path)?;
         }
         let snapshot = load(&source)?;
-        Differences::check(snapshot.schema(), &routes.actions())
+        let mut actions = routes.actions();
+        actions.extend(methods.actions());
+        Differences::check(snapshot.schema(), &actions)
             .map_err(|differences| StartError::new(differences.to_string()))?;
         Ok(Self { snapshot, origin, place })
     }

@@ -13,7 +13,7 @@ use super::tls::Tls;
 use super::{Server, StartError};
 use crate::app::App;
 use crate::config::Config;
-use crate::grpc::{self, GrpcService};
+use crate::grpc::{GrpcService, Web};
 use crate::http::{self, HttpSettings, HttpState, Routes};
 
 /// Binds the port; what is returned serves once it is polled.
@@ -33,7 +33,7 @@ pub(super) fn bind(
         body_timeout: config.server.body_timeout,
         trusted_proxies: config.server.trusted_proxies.clone(),
     };
-    let grpc_web = grpc::web(service);
+    let grpc_web = Web::new(service);
     let state = web::Data::new(HttpState { app, settings, grpc_web });
     let in_flight = in_flight.clone();
     let cors = Cors::new(&config.server.cors_origins);
@@ -67,6 +67,8 @@ pub(super) fn bind(
         .shutdown_timeout(drain)
         .tls_handshake_timeout(Tls::HANDSHAKE_TIMEOUT)
         .max_connection_rate(Tls::MOST_HANDSHAKES)
+        // A client that closes its half is gone: nobody waits for it with an answer that does not end.
+        .h1_allow_half_closed(false)
         .disable_signals();
     let bound = match tls {
         None => server.bind_auto_h2c(config.listen),

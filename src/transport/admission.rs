@@ -111,6 +111,17 @@ impl<I: Incoming> Unread<'_, I> {
         Ok(permit?)
     }
 
+    /// What was read; else what is answered to a request that cannot be read.
+    ///
+    /// # Errors
+    /// See [`Unread::refuse`].
+    pub async fn or_refuse<T>(&self, call: &Call, read: Result<T, Problem>) -> Result<T, Problem> {
+        match read {
+            Ok(read) => Ok(read),
+            Err(problem) => Err(self.refuse(call, problem).await),
+        }
+    }
+
     /// What is answered to a request that cannot be read: what is wrong with it, if the policies
     /// let the caller know, else a denial.
     pub async fn refuse(&self, call: &Call, problem: Problem) -> Problem {

@@ -144,6 +144,18 @@ impl Problem {
         Self::new(Kind::NotFound, "not_found", "there is no such path")
     }
 
+    /// It is not there, or a policy hides that it is.
+    #[must_use]
+    pub fn nothing_there() -> Self {
+        Self::new(Kind::NotFound, "not_found", Self::NOTHING_THERE)
+    }
+
+    /// The service has more to do than it can.
+    #[must_use]
+    pub fn overloaded() -> Self {
+        AppError::Unavailable("too many calls are being answered".to_owned()).into()
+    }
+
     /// There is a route, with other methods.
     #[must_use]
     pub fn method_not_allowed(allow: String) -> Self {
@@ -291,7 +303,7 @@ impl From<AppError> for Problem {
     fn from(error: AppError) -> Self {
         match error {
             AppError::Invalid(invalid) => invalid.into(),
-            AppError::NotFound(_what) => Self::new(Kind::NotFound, "not_found", Self::NOTHING_THERE),
+            AppError::NotFound(_what) => Self::nothing_there(),
             AppError::Conflict(message) => Self::new(Kind::Conflict, "conflict", message),
             AppError::Unchanged => Self::new(Kind::Unchanged, "unchanged", "nothing would change"),
             AppError::PreconditionFailed => Self::new(

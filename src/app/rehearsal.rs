@@ -1,0 +1,53 @@
+//! Calls that never came: with them a start tries out whether what the code gives to the policies fits
+//! the schema.
+
+use std::sync::Arc;
+
+use crate::domain::{
+    ApiKeyId, Call, Caller, KeyHolder, KeyScope, Name, RequestFacts, Role, Roles, TenantId, Timestamp, User, UserClaims,
+};
+
+/// A call with everything that a call can have, and one with nothing that it need not have, by
+/// callers of each kind.
+pub(super) fn calls() -> Vec<Call> {
+    let tenant = TenantId::new(uuid::Uuid::nil());
+    let holder = |scope| {
+        let (id, name) = (ApiKeyId::new(uuid::Uuid::nil()), Name::from_stored("rehearsal".to_owned()));
+        Caller::ApiKey(Arc::new(KeyHolder { id, name, scope, roles: Roles::only(Role::Root).closure() }))
+    };
+    let call = |caller: Caller, full: bool| Call {
+        caller,
+        tenant: full.then_some(tenant),
+        request: RequestFacts {
+            id: String::new(),
+            method: String::new(),
+            path: String::new(),
+            ip: std::net::Ipv4Addr::LOCALHOST.into(),
+            user_agent: full.then(String::new),
+            tls: false,
+        },
+        languages: Vec::new(),
+        at: Timestamp::UNIX_EPOCH,
+    };
+    let [full, bare] = users(tenant);
+    let callers = [Caller::Anonymous, holder(KeyScope::Instance), holder(KeyScope::Tenant(tenant)), full, bare];
+    callers.into_iter().flat_map(|caller| [call(caller.clone(), true), call(caller, false)]).collect()
+}
+
+/// A user with everything that a user can have, and one with nothing that it need not have.
+fn users(tenant: TenantId) -> [Caller; 2] {
+    let some = || Some("rehearsal".to_owned());
+    let mut full = User::new(Some(tenant), "https://issuer.example", "rehearsal");
+    full.roles = Roles::only(Role::Admin).closure();
+    full.groups = vec!["rehearsal".to_owned()];
+    full.claims = UserClaims {
+        scopes: vec!["rehearsal".to_owned()],
+        client_id: some(),
+        email: some(),
+        email_verified: Some(true),
+        acr: some(),
+        amr: Some(vec!["rehearsal".to_owned()]),
+        auth_time: Some(Timestamp::UNIX_EPOCH),
+    };
+    [full, User::new(None, "https://issuer.example", "nobody")].map(|user| Caller::User(Arc::new(user)))
+}
