@@ -15,7 +15,7 @@ in_a_world! {
         let lifetimes = [TEN_MINUTES, TEN_MINUTES, TEN_MINUTES, TEN_MINUTES];
         assert_eq!(world.app.ask(Wire::Grpc, &root, Ask::Add(lifetimes)).await.code, 0);
         let forger = TestIssuer::start().await;
-        let forged = forger.token(json!({ "iss": world.ours.url(), "sub": "ann", "aud": AUDIENCE }));
+        let made_up = forger.token(json!({ "iss": world.ours.url(), "sub": "ann", "aud": AUDIENCE }));
         let viewer = world.of_theirs(json!({ "gatewood_roles": ["viewer"] }));
         let needed = "a valid credential is needed";
         let too_old = "the token is older than the accessTokenLifetime of 10m; get a new one";
@@ -26,7 +26,7 @@ in_a_world! {
                 ("a viewer of the other", viewer.about(&two), 0, ""),
                 ("nobody's viewer", viewer.clone(), 3, "X-Tenant-ID"),
                 ("a user without a role", world.of_ours(json!({})), 7, "the policies do not allow this"),
-                ("a forged token", bearer(&world.app, &forged), 16, needed),
+                ("a forged token", bearer(&world.app, &made_up), 16, needed),
                 ("a token for another", world.of_ours(json!({ "aud": "somebody" })), 16, needed),
                 ("an old token", world.of_ours(json!({ "iat": now - 700, "exp": now + 700 })), 16, too_old),
             ] {
