@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 use super::{HttpState, Problem, admin_dialect};
 use crate::app::Decided;
-use crate::transport::{Answered, GrpcOutcome, Line, NOTICE, RequestId, notice_values, panic_text};
+use crate::transport::{Abandoned, Answered, GrpcOutcome, Line, NOTICE, RequestId, notice_values, panic_text};
 
 /// Gives the request an id, runs it, and logs one line about it. A panic below becomes a 500.
 ///
@@ -35,8 +35,10 @@ pub async fn observe<B: MessageBody + 'static>(
     let span = tracing::info_span!("request", request.id = id.as_str());
     let method = request.method().clone();
     let admin = admin_dialect::is_spoken_at(request.path());
+    let abandoned = Abandoned::new(&id, method.as_str(), began);
     // Routing is part of the call, so the call itself is inside of the net.
     let outcome = AssertUnwindSafe(async move { next.call(request).await }).catch_unwind().instrument(span).await;
+    abandoned.disarm();
     let cause = match outcome {
         Ok(Ok(response)) => return Ok(answer(response, &id, method.as_str(), began)),
         Ok(Err(error)) => format!("the framework failed: {error}"),

@@ -9,8 +9,8 @@ use actix_web::{HttpResponse, guard, web};
 
 use super::body::Body;
 use super::{Decode, Permitted, Problem, TenantHeader, fallback, grpc_web};
+use crate::app::Guard;
 use crate::app::service::{self, ReadReflection, SeePolicyIds, SendMalformed, UseUnknownRoute};
-use crate::app::{Command, Guard};
 use crate::policy::ActionUse;
 
 /// One route.

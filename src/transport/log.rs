@@ -82,6 +82,38 @@ impl Line<'_> {
     }
 }
 
+/// Writes a line when it is dropped while it is armed: the client went away before there was an answer,
+/// and whatever its request set going went on.
+pub struct Abandoned<'a> {
+    id: &'a RequestId,
+    method: &'a str,
+    began: Instant,
+    armed: bool,
+}
+
+impl<'a> Abandoned<'a> {
+    /// Armed from now on.
+    #[must_use]
+    pub const fn new(id: &'a RequestId, method: &'a str, began: Instant) -> Self {
+        Self { id, method, began, armed: true }
+    }
+
+    /// There is an answer, and a line about it.
+    pub fn disarm(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            let duration = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let (id, method) = (self.id.as_str(), self.method);
+            tracing::info!(request.id = id, method, duration_us = duration, "request abandoned by its client");
+        }
+    }
+}
+
 /// What a panic said, for the log.
 #[must_use]
 pub fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -17,7 +17,7 @@ pub use admission::{TenantHeader, Unread};
 pub use client::{address, languages, user_agent};
 pub use grpc_outcome::GrpcOutcome;
 pub use incoming::Incoming;
-pub use log::{Answered, Line, panic_text};
+pub use log::{Abandoned, Answered, Line, panic_text};
 pub use notices::{NOTICE, notice_values};
 pub use problem::{Details, Kind, Problem};
 pub use request_id::RequestId;

@@ -19,7 +19,22 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("proto", &["domain", "transport"]),
     ("grpc", &["domain", "app", "policy", "transport", "proto"]),
     ("http", &["domain", "app", "authn", "policy", "transport", "proto", "grpc"]),
-    ("server", &["domain", "config", "policy", "mapping", "decision", "persistence", "authn", "app", "grpc", "http"]),
+    (
+        "server",
+        &[
+            "domain",
+            "config",
+            "policy",
+            "mapping",
+            "decision",
+            "persistence",
+            "authn",
+            "app",
+            "transport",
+            "grpc",
+            "http",
+        ],
+    ),
     ("cli", &["domain", "config", "policy", "mapping", "decision", "persistence", "authn", "app", "http", "server"]),
 ];
 

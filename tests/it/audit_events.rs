@@ -169,6 +169,30 @@ on_both! {
         })).await;
     }
 
+    async fn every_change_of_the_lifetimes_leaves_one_event_and_a_refused_one_none(app) {
+        let (root, path) = (app.root(), "/admin/v1/settings/oidc");
+        let lifetimes = |access: &str| json!({ "accessTokenLifetime": access, "idTokenLifetime": "1s",
+            "refreshTokenIdleExpiration": "2s", "refreshTokenExpiration": "3s" });
+        let mut watch = Watch::new(&app);
+        root.put(path).json(&lifetimes("1s")).send().await.expect(404);
+        root.post(path).json(&lifetimes("0s")).send().await.expect(400);
+        root.post(path).json(&lifetimes("90000s")).send().await.expect(403);
+        watch.must_have(0);
+        let added = root.post(path).json(&lifetimes("1.5s")).send().await.expect(200);
+        let instance = added.text_at("details/resourceOwner");
+        watch.left(&added, "AddOidcSettings", "OidcSettings", &instance, None, json!({
+            "access_token_lifetime": { "from": null, "to": "1.5s" }, "id_token_lifetime": { "from": null, "to": "1s" },
+            "refresh_token_idle_expiration": { "from": null, "to": "2s" },
+            "refresh_token_expiration": { "from": null, "to": "3s" },
+        })).await;
+        root.post(path).json(&lifetimes("1s")).send().await.expect(409);
+        root.put(path).json(&lifetimes("1.5s")).send().await.expect(400);
+        watch.must_have(0);
+        let updated = root.put(path).json(&lifetimes("60s")).send().await.expect(200);
+        let changes = json!({ "access_token_lifetime": { "from": "1.5s", "to": "60s" } });
+        watch.left(&updated, "UpdateOidcSettings", "OidcSettings", &instance, None, changes).await;
+    }
+
     async fn every_change_of_a_key_leaves_one_event_in_its_scope(app) {
         let tenant = app.tenant("Acme").await;
         for scope in [Some(tenant.as_str()), None] {

@@ -21,6 +21,7 @@ mod cors;
 mod documentation;
 mod faults;
 mod grpc;
+mod grpc_port;
 mod issuers;
 mod jwt;
 mod licences;

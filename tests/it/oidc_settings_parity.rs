@@ -102,7 +102,7 @@ const CASES: [Case; 35] = [
     case("root reads", |c| &c.root, Ask::Get, 0, ""),
     case("a viewer reads", |c| &c.viewer, Ask::Get, 0, ""),
     case("nothing would change", |c| &c.root, Ask::Update(GOOD), 9, "unchanged"),
-    case("half a nanosecond's worth changes", |c| &c.root, Ask::Update(first(Some((1, 1)))), 0, ""),
+    case("a second and a nanosecond", |c| &c.root, Ask::Update(first(Some((1, 1)))), 0, ""),
     case("and back", |c| &c.root, Ask::Update(GOOD), 0, ""),
     denied("a tenant's admin updates", |c| &c.admin, Ask::Update(first(HALF)), "forbidden", (0, 0)),
     case("root reads what it wrote", |c| &c.root, Ask::Get, 0, ""),

@@ -20,7 +20,7 @@ pub(super) struct AuditEventBody {
     at: DateTime<Utc>,
     /// The tenant whose thing was changed; `null`: the instance's.
     tenant_id: Option<Uuid>,
-    /// Who made it: `api_key:<id>`, or `system:<what>`.
+    /// Who made it: `api_key:<id>`, `user:<id>`, or `system:<what>`.
     actor: String,
     /// The action that was decided on.
     #[schema(example = "UpdateTenant")]
