@@ -83,7 +83,7 @@ impl Line<'_> {
 }
 
 /// Writes a line when it is dropped while it is armed: the client went away before there was an answer,
-/// and whatever its request set going went on.
+/// or sent what is no HTTP. What its request has set going by then goes on.
 pub struct Abandoned<'a> {
     id: &'a RequestId,
     method: &'a str,
@@ -109,7 +109,12 @@ impl Drop for Abandoned<'_> {
         if self.armed {
             let duration = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
             let (id, method) = (self.id.as_str(), self.method);
-            tracing::info!(request.id = id, method, duration_us = duration, "request abandoned by its client");
+            tracing::info!(
+                request.id = id,
+                method,
+                duration_us = duration,
+                "the connection ended before there was an answer"
+            );
         }
     }
 }
