@@ -174,7 +174,7 @@ impl Held {
         let running = Running::start(&mut command);
         let said = running.log();
         let said = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let base = said.filter_map(|line| line["grpc_listen"].as_str().map(str::to_owned)).last().unwrap();
+        let base = said.filter_map(|line| line["grpc_listen"].as_str().map(str::to_owned)).next_back().unwrap();
         let mut lock = SqliteConnection::establish(folder.path().join("gatewood.db").to_str().unwrap()).unwrap();
         lock.batch_execute("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE").unwrap();
         Self { running, key, base, lock, _folder: folder }
