@@ -9,6 +9,7 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{ContentBuilder, PathItem, Ref, RefOr, Required, Response, ResponseBuilder};
 use utoipa::{OpenApi, openapi};
 
+use super::admin_dialect::{self, StatusBody, StatusDetail};
 use super::body::Body;
 use super::problem::{Details, ProblemBody};
 use super::{Route, TenantHeader, api_keys, audit_events, oidc_config, oidc_settings, routes, service, tenants};
@@ -18,7 +19,7 @@ use crate::app::oidc_check::CheckOidcConfig;
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Gatewood", description = "A Cedar-policy authorization service: the control plane."),
-    components(schemas(ProblemBody, Details)),
+    components(schemas(ProblemBody, Details, StatusBody, StatusDetail)),
     paths(
         service::healthz::get,
         service::readyz::get,
@@ -61,7 +62,9 @@ pub fn document() -> openapi::OpenApi {
     components.add_security_scheme("api_key", api_key);
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     for answer in ANSWERS {
-        components.responses.insert(answer.name.to_owned(), answer.response().into());
+        for dialect in [Dialect::Usual, Dialect::Admin] {
+            components.responses.insert(dialect.name(answer.name), answer.response(dialect).into());
+        }
     }
     for route in routes().iter() {
         let item = document.paths.paths.get_mut(route.path);
@@ -120,7 +123,7 @@ fn complete(operation: &mut Operation, route: &Route) {
         }
     }
     for answer in ANSWERS.iter().filter(|answer| (answer.of)(route)) {
-        let reference = Ref::from_response_name(answer.name);
+        let reference = Ref::from_response_name(Dialect::of(route).name(answer.name));
         operation.responses.responses.insert(answer.status.to_owned(), RefOr::Ref(reference));
     }
 }
@@ -167,9 +170,37 @@ struct Answer {
     of: fn(&Route) -> bool,
 }
 
+/// How what is no success is written.
+#[derive(Clone, Copy)]
+enum Dialect {
+    Usual,
+    Admin,
+}
+
+impl Dialect {
+    fn of(route: &Route) -> Self {
+        if admin_dialect::is_spoken_at(route.path) { Self::Admin } else { Self::Usual }
+    }
+
+    /// The name of an answer in this dialect.
+    fn name(self, answer: &str) -> String {
+        match self {
+            Self::Usual => answer.to_owned(),
+            Self::Admin => format!("Admin{answer}"),
+        }
+    }
+
+    const fn schema(self) -> &'static str {
+        match self {
+            Self::Usual => "Error",
+            Self::Admin => "Status",
+        }
+    }
+}
+
 impl Answer {
-    fn response(&self) -> Response {
-        let schema = Ref::from_schema_name("Error");
+    fn response(&self, dialect: Dialect) -> Response {
+        let schema = Ref::from_schema_name(dialect.schema());
         let content = ContentBuilder::new().schema(Some(schema)).build();
         let mut response =
             ResponseBuilder::new().description(self.description).content("application/json", content).build();
