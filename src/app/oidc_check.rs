@@ -61,6 +61,9 @@ impl OidcChecks {
     /// See [`Self::MOST`].
     pub const WINDOW: Duration = Duration::from_mins(1);
 
+    /// After how long somebody is told to try again for whom there was no turn.
+    const SOON: Duration = Duration::from_secs(5);
+
     /// Checks by this client.
     #[must_use]
     pub fn new(check: IssuerCheck) -> Self {
@@ -68,9 +71,10 @@ impl OidcChecks {
     }
 
     async fn run(&self, tenant: TenantId, issuer: &str, now: Timestamp) -> Result<Vec<CheckedStep>, AppError> {
+        // The turn comes first: what is not done does not count.
+        let turn = self.check.turn(tenant).await.map_err(|_busy| AppError::RateLimited(Self::SOON))?;
         self.limit.take(tenant, now)?;
-        let steps = self.check.run(issuer).await;
-        steps.map_err(|busy| AppError::Unavailable(busy.to_string()))
+        Ok(turn.run(issuer).await)
     }
 }
 
@@ -80,7 +84,7 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::NotFound`] when there is no such tenant, or none is stored that could be tried out;
-    /// [`AppError::RateLimited`]; [`AppError::Unavailable`] when too many checks run at once.
+    /// [`AppError::RateLimited`], also while another check of the tenant runs, or too many do at all.
     pub async fn check_oidc_config(&self, permit: Permit<CheckOidcConfig>) -> Result<Vec<CheckedStep>, AppError> {
         let CheckOidcConfig { tenant, trial } = permit.into_command();
         let issuer = if let Some(trial) = trial {

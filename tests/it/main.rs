@@ -16,6 +16,7 @@ mod architecture;
 mod audit_events;
 mod authorization_matrix;
 mod bad_input;
+mod busy_issuers;
 mod cli;
 mod cors;
 mod documentation;

@@ -1,10 +1,10 @@
 //! Trying out an issuer, so that a typo is found before a login fails.
 
-use tokio::sync::Semaphore;
-
 use super::Outbound;
 use super::discovery::{Cause, Report, Step, Stopped, walk};
 use super::fetch_error::FetchError;
+use super::turns::{Busy, Turn, Turns};
+use crate::domain::TenantId;
 
 /// What came of one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,36 +17,43 @@ pub struct CheckedStep {
     pub detail: String,
 }
 
-/// Too many issuers are being tried out at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many issuers are being tried out")]
-pub struct Busy;
-
 /// Tries out issuers. Nothing is kept, and nothing that is kept is used.
 pub struct IssuerCheck {
     outbound: Outbound,
-    turns: Semaphore,
+    turns: Turns,
+}
+
+/// A check that may be made now.
+pub struct CheckTurn<'a> {
+    check: &'a IssuerCheck,
+    turn: Turn,
 }
 
 impl IssuerCheck {
-    /// How many checks run at once: few, so that they leave room for fetching the keys of callers.
-    const AT_ONCE: usize = 4;
+    /// How many checks run at once. They take no turn from fetching the keys of callers.
+    const AT_ONCE: usize = 8;
 
     /// Checks that go out by this client.
     #[must_use]
     pub fn new(outbound: Outbound) -> Self {
-        Self { outbound, turns: Semaphore::new(Self::AT_ONCE) }
+        Self { outbound, turns: Turns::new(Self::AT_ONCE) }
     }
 
-    /// The steps in their order, up to the first that fails.
+    /// Waits until this tenant may have something tried out.
     ///
     /// # Errors
-    /// When too many others are being tried out.
-    pub async fn run(&self, issuer: &str) -> Result<Vec<CheckedStep>, Busy> {
-        let turn = tokio::time::timeout(self.outbound.timeout(), self.turns.acquire()).await;
-        let Ok(Ok(_turn)) = turn else { return Err(Busy) };
+    /// When it is having something tried out, or too many others are.
+    pub async fn turn(&self, tenant: TenantId) -> Result<CheckTurn<'_>, Busy> {
+        let turn = self.turns.take_for(&[tenant], self.outbound.timeout()).await?;
+        Ok(CheckTurn { check: self, turn })
+    }
+}
+
+impl CheckTurn<'_> {
+    /// The steps in their order, up to the first that fails.
+    pub async fn run(self, issuer: &str) -> Vec<CheckedStep> {
         let mut steps = Steps(Vec::new());
-        match walk(&self.outbound, issuer, &mut steps).await {
+        match walk(&self.check.outbound, &self.turn, issuer, &mut steps).await {
             Ok(keys) => {
                 let ok = !keys.keys.is_empty();
                 steps.0.push(CheckedStep { step: Step::UsableKeys, ok, detail: keys.describe() });
@@ -57,7 +64,7 @@ impl IssuerCheck {
                 steps.0.push(failed(&stopped));
             }
         }
-        Ok(steps.0)
+        steps.0
     }
 }
 

@@ -6,6 +6,7 @@ use url::Url;
 use super::Outbound;
 use super::fetch_error::FetchError;
 use super::key_set::{KeySet, KeySetError};
+use super::turns::Turn;
 
 /// The steps, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,10 +101,15 @@ pub(super) fn without_slash(issuer: &str) -> &str {
 ///
 /// # Errors
 /// The first step that failed.
-pub(super) async fn walk(outbound: &Outbound, issuer: &str, report: &mut impl Report) -> Result<KeySet, Stopped> {
+pub(super) async fn walk(
+    outbound: &Outbound,
+    turn: &Turn,
+    issuer: &str,
+    report: &mut impl Report,
+) -> Result<KeySet, Stopped> {
     let url = document_url(issuer)?;
     report.passed(Step::IssuerUrl, "it is a URL that an issuer can have");
-    let document = match outbound.fetch(&url).await {
+    let document = match outbound.fetch(&url, turn).await {
         Ok(document) => document,
         Err(error) => {
             let step = step_of(&error);
@@ -129,7 +135,7 @@ pub(super) async fn walk(outbound: &Outbound, issuer: &str, report: &mut impl Re
     report.passed(Step::Issuer, "the document names this issuer");
     let url = keys_url(&document.jwks_uri)?;
     report.passed(Step::JwksUri, "the document says where the keys are");
-    let keys = match outbound.fetch(&url).await {
+    let keys = match outbound.fetch(&url, turn).await {
         Ok(keys) => keys,
         Err(error) => {
             let step = if step_of(&error) == Step::Address { Step::KeysAddress } else { Step::Keys };

@@ -1,39 +1,18 @@
 //! Issuers' signing keys, by discovery, cached.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use jsonwebtoken::Algorithm;
-use quick_cache::sync::Cache;
 use tokio::sync::watch;
 use tracing::Instrument;
 
 use super::discovery::{walk, without_slash};
 use super::key_set::KeySet;
+use super::places::{Issuer, Places};
+use super::state::{Failure, KeySetTiming, Standing, State};
+use super::turns::{Busy, Requester, Turn, Turns};
 use super::{Outbound, VerifyingKey};
 use crate::domain::{Clock, Timestamp};
-
-/// How long what an issuer said counts.
-#[derive(Debug, Clone, Copy)]
-pub struct KeySetTiming {
-    /// How long keys count without being asked for again.
-    pub fresh_for: Duration,
-    /// How long an issuer is left alone after it was asked, whatever it said.
-    pub cooldown: Duration,
-    /// How long keys count while their issuer does not answer, from when they were asked for.
-    pub stale_bound: Duration,
-}
-
-impl Default for KeySetTiming {
-    /// 10 minutes, 30 seconds, 24 hours.
-    fn default() -> Self {
-        Self {
-            fresh_for: Duration::from_mins(10),
-            cooldown: Duration::from_secs(30),
-            stale_bound: Duration::from_hours(24),
-        }
-    }
-}
 
 /// Why there is no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +30,8 @@ pub enum KeyError {
 /// - One fetch at a time for each issuer, whoever waits for it; it goes on when they go away.
 /// - At most one fetch within the cooldown, whatever is asked and whatever came of it: strangers who
 ///   make up key ids cannot make the service hammer an issuer.
+/// - The issuers of the instance have turns of their own, and a tenant one at a time: no tenant can
+///   keep the service from asking for others.
 /// - Before keys are no longer fresh they are fetched anew without anybody waiting.
 /// - While the issuer does not answer the keys that are known count on, up to a bound. A key that is
 ///   not in the newest set is dead at once.
@@ -63,55 +44,24 @@ struct Shared {
     outbound: Outbound,
     clock: Clock,
     timing: KeySetTiming,
-    issuers: Cache<String, Arc<Issuer>>,
-}
-
-struct Issuer {
-    url: String,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    known: Option<Known>,
-    last: Option<Attempt>,
-    /// Ends, without a value ever being sent, when the fetch has ended in whatever way.
-    running: Option<watch::Receiver<()>>,
-}
-
-struct Known {
-    keys: KeySet,
-    /// When they were asked for: what they say held then or later.
-    asked_at: Timestamp,
-}
-
-struct Attempt {
-    ended_at: Timestamp,
-    failure: Option<String>,
-}
-
-/// What may be done with what is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// It counts.
-    Fresh,
-    /// It counts, and should be fetched anew.
-    Due,
-    /// It counts because the issuer does not answer, and should be fetched anew.
-    Stale,
-    /// It does not count.
-    Nothing,
+    places: Places,
+    for_instance: Turns,
+    for_tenants: Turns,
 }
 
 impl KeySets {
-    /// How many issuers' keys are kept. The largest document makes some 300 KiB of keys, an ordinary one 5.
-    const CAPACITY: usize = 1_000;
+    /// How many issuers of the instance are asked at once.
+    const AT_ONCE_FOR_INSTANCE: usize = 16;
+    /// How many issuers of tenants are asked at once.
+    const AT_ONCE_FOR_TENANTS: usize = 32;
 
     /// Key sets that are fetched with this client.
     #[must_use]
     pub fn new(outbound: Outbound, clock: Clock, timing: KeySetTiming) -> Self {
-        let issuers = Cache::new(Self::CAPACITY);
-        Self { shared: Arc::new(Shared { outbound, clock, timing, issuers }) }
+        let places = Places::default();
+        let (for_instance, for_tenants) =
+            (Turns::new(Self::AT_ONCE_FOR_INSTANCE), Turns::new(Self::AT_ONCE_FOR_TENANTS));
+        Self { shared: Arc::new(Shared { outbound, clock, timing, places, for_instance, for_tenants }) }
     }
 
     /// The issuer's key for a token whose header has this `kid` and `alg`. Without a `kid` it is the one
@@ -124,11 +74,12 @@ impl KeySets {
     /// [`KeyError`].
     pub async fn find(
         &self,
+        requester: Requester<'_>,
         issuer: &str,
         kid: Option<&str>,
         algorithm: Algorithm,
     ) -> Result<Arc<VerifyingKey>, KeyError> {
-        let issuer = self.shared.issuer(issuer);
+        let issuer = self.shared.places.take(without_slash(issuer), requester);
         let wait = match self.shared.look(&issuer, kid, algorithm) {
             Look::Found(key) => return Ok(key),
             Look::Not(error) => return Err(error),
@@ -146,7 +97,7 @@ impl KeySets {
     /// costs no request, but sees to it that keys in use are fetched anew in time.
     #[must_use]
     pub fn is_current(&self, issuer: &str, key: &Arc<VerifyingKey>) -> bool {
-        let Some(issuer) = self.shared.issuers.get(without_slash(issuer)) else { return false };
+        let Some(issuer) = self.shared.places.get(without_slash(issuer)) else { return false };
         let mut state = issuer.state();
         let now = self.shared.clock.now();
         let standing = state.standing(now, self.shared.timing);
@@ -165,13 +116,6 @@ enum Look {
 }
 
 impl Shared {
-    fn issuer(&self, url: &str) -> Arc<Issuer> {
-        let url = without_slash(url);
-        let made = || Arc::new(Issuer { url: url.to_owned(), state: Mutex::default() });
-        let Ok(issuer) = self.issuers.get_or_insert_with(url, || Ok::<_, std::convert::Infallible>(made()));
-        issuer
-    }
-
     /// Looks at what is known, and starts a fetch where that is due.
     fn look(self: &Arc<Self>, issuer: &Arc<Issuer>, kid: Option<&str>, algorithm: Algorithm) -> Look {
         let mut state = issuer.state();
@@ -202,15 +146,14 @@ impl Shared {
         if let Some(running) = state.running.as_ref().filter(|running| running.has_changed().is_ok()) {
             return Some(running.clone());
         }
-        let rests = |last: &Attempt| passed(last.ended_at, now).is_some_and(|passed| passed < self.timing.cooldown);
-        if state.last.as_ref().is_some_and(rests) {
+        if state.rests(now, self.timing) {
             return None;
         }
         let (ends, running) = watch::channel(());
         state.running = Some(running.clone());
         let (shared, issuer) = (Arc::clone(self), Arc::clone(issuer));
         let work = async move {
-            let outcome = walk(&shared.outbound, &issuer.url, &mut ()).await.map_err(|stopped| stopped.to_string());
+            let outcome = shared.ask(&issuer).await;
             issuer.state().end(&issuer.url, outcome, now, shared.clock.now());
             drop(ends);
         };
@@ -218,64 +161,22 @@ impl Shared {
         self.outbound.runtime().spawn(work.in_current_span());
         Some(running)
     }
-}
 
-impl Issuer {
-    /// What was written under a lock that somebody panicked with is whole: nothing in there can fail halfway.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn ask(&self, issuer: &Issuer) -> Result<KeySet, Failure> {
+        let turn = self.turn(issuer).await.map_err(Failure::Busy)?;
+        let asked = walk(&self.outbound, &turn, &issuer.url, &mut ()).await;
+        asked.map_err(|stopped| Failure::Issuer(stopped.to_string()))
     }
-}
 
-impl State {
-    fn standing(&self, now: Timestamp, timing: KeySetTiming) -> Standing {
-        let Some(known) = &self.known else { return Standing::Nothing };
-        // A clock that was turned back says nothing about how old a key is.
-        let Some(age) = passed(known.asked_at, now) else { return Standing::Nothing };
-        // That it failed long ago does not say that it would now: then somebody has to wait and see.
-        let lately = (timing.cooldown * 2).max(Duration::from_secs(10));
-        let failed =
-            |last: &Attempt| last.failure.is_some() && passed(last.ended_at, now).is_some_and(|ago| ago < lately);
-        let failing = self.last.as_ref().is_some_and(failed);
-        if age < timing.fresh_for * 3 / 4 {
-            Standing::Fresh
-        } else if age < timing.fresh_for {
-            Standing::Due
-        } else if failing && age < timing.stale_bound {
-            Standing::Stale
+    /// Waits for no longer than a request may take.
+    async fn turn(&self, issuer: &Issuer) -> Result<Turn, Busy> {
+        let patience = self.outbound.timeout();
+        if issuer.of_instance {
+            self.for_instance.take(patience).await
         } else {
-            Standing::Nothing
+            self.for_tenants.take_for(&issuer.tenants(), patience).await
         }
     }
-
-    fn end(&mut self, url: &str, outcome: Result<KeySet, String>, asked_at: Timestamp, ended_at: Timestamp) {
-        let failure = match outcome {
-            Ok(keys) => {
-                tracing::debug!(issuer.url = url, keys = keys.describe(), "an issuer's keys were fetched");
-                let keys = match &self.known {
-                    Some(before) => keys.over(&before.keys),
-                    None => keys,
-                };
-                self.known = Some(Known { keys, asked_at });
-                None
-            }
-            Err(error) => {
-                tracing::warn!(issuer.url = url, error, "an issuer's keys cannot be fetched");
-                Some(error)
-            }
-        };
-        self.last = Some(Attempt { ended_at, failure });
-    }
-
-    fn why(&self) -> String {
-        let failure = self.last.as_ref().and_then(|last| last.failure.clone());
-        failure.unwrap_or_else(|| "they were fetched too long ago, and it is too early to ask again".to_owned())
-    }
-}
-
-/// How long ago something was; `None` when it has not been yet.
-fn passed(then: Timestamp, now: Timestamp) -> Option<Duration> {
-    now.signed_duration_since(then).to_std().ok()
 }
 
 async fn ended(mut running: watch::Receiver<()>) {

@@ -10,11 +10,16 @@ mod fetch_error;
 mod key_set;
 mod key_sets;
 mod outbound;
+mod places;
 mod resolver;
+mod state;
+mod turns;
 mod verifying_key;
 
-pub use check::{Busy, CheckedStep, IssuerCheck};
+pub use check::{CheckTurn, CheckedStep, IssuerCheck};
 pub use discovery::Step;
-pub use key_sets::{KeyError, KeySetTiming, KeySets};
+pub use key_sets::{KeyError, KeySets};
 pub use outbound::{Outbound, OutboundError, OutboundSettings};
+pub use state::KeySetTiming;
+pub use turns::{Busy, Requester};
 pub use verifying_key::VerifyingKey;

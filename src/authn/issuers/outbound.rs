@@ -9,12 +9,12 @@ use reqwest::header::{ACCEPT, CONTENT_ENCODING};
 use reqwest::redirect;
 use reqwest::{Certificate, Client, ClientBuilder, Response};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use url::{Host, Url};
 
 use super::address::AddressPolicy;
 use super::fetch_error::FetchError;
-use super::resolver::CheckedResolver;
+use super::resolver::{CheckedAddresses, addresses};
+use super::turns::Turn;
 
 /// What an [`Outbound`] may do.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub struct OutboundSettings {
     pub allowed_networks: Vec<IpNet>,
     /// Further certificate authorities, in DER, beside those of the platform.
     pub certificates: Vec<Vec<u8>>,
-    /// How long one request may take, from waiting for its turn to the last byte.
+    /// How long one request may take, from the look-up of the host's name to the last byte.
     pub timeout: Duration,
 }
 
@@ -47,8 +47,7 @@ pub struct Outbound(Arc<Inner>);
 
 struct Inner {
     client: Client,
-    policy: Arc<AddressPolicy>,
-    turns: Semaphore,
+    policy: AddressPolicy,
     timeout: Duration,
     runtime: Handle,
 }
@@ -56,8 +55,6 @@ struct Inner {
 impl Outbound {
     /// The largest answer: 256 KiB.
     pub const BODY_LIMIT: usize = 256 * 1024;
-    /// How many requests go out at once.
-    const AT_ONCE: usize = 32;
     /// How many headers an answer may have.
     const HEADERS: usize = 64;
 
@@ -76,20 +73,19 @@ impl Outbound {
         };
         let authorities: Result<Vec<_>, _> = certificates.iter().map(|der| Certificate::from_der(der)).collect();
         let authorities = authorities.map_err(failed)?;
-        let policy = Arc::new(AddressPolicy::new(allowed_networks));
+        let policy = AddressPolicy::new(allowed_networks);
         let none_given = authorities.is_empty();
-        let client = match builder(&policy, timeout).tls_certs_merge(authorities).build() {
+        let client = match builder(timeout).tls_certs_merge(authorities).build() {
             Err(_no_authorities) if none_given => {
                 tracing::warn!(
                     "this machine has no certificate authorities: no issuer is trusted over https until `oidc.ca_certificates` names some"
                 );
-                builder(&policy, timeout).tls_certs_only([]).build()
+                builder(timeout).tls_certs_only([]).build()
             }
             built => built,
         };
         let client = client.map_err(failed)?;
-        let turns = Semaphore::new(Self::AT_ONCE);
-        Ok(Self(Arc::new(Inner { client, policy, turns, timeout, runtime: Handle::try_current()? })))
+        Ok(Self(Arc::new(Inner { client, policy, timeout, runtime: Handle::try_current()? })))
     }
 
     /// Where tasks run that outlive the request that they were started for.
@@ -102,27 +98,31 @@ impl Outbound {
         self.0.timeout
     }
 
-    /// Fetches a document.
+    /// Fetches a document. The turn is that of whoever asks for it.
     ///
     /// # Errors
     /// [`FetchError`]: no connection is made to an address that may not be reached.
-    pub(super) async fn fetch(&self, url: &Url) -> Result<Vec<u8>, FetchError> {
-        check(url, &self.0.policy)?;
+    pub(super) async fn fetch(&self, url: &Url, turn: &Turn) -> Result<Vec<u8>, FetchError> {
+        let Inner { client, policy, timeout, .. } = &*self.0;
+        check(url, policy)?;
         let fetched = async {
-            // It is never closed; were it, there would be nobody to wait for.
-            let _turn = self.0.turns.acquire().await.map_err(|_closed| FetchError::Unconnected)?;
-            let request = self.0.client.get(url.clone()).header(ACCEPT, "application/json");
-            let failed = |error: reqwest::Error| FetchError::of(&error, connect_timeout(self.0.timeout));
-            read(request.send().await.map_err(failed)?).await
+            let addresses = match url.host() {
+                Some(Host::Domain(name)) => addresses(policy, name, look_up_timeout(*timeout), turn).await?,
+                // It was checked, and nobody will ask for it.
+                Some(Host::Ipv4(_) | Host::Ipv6(_)) | None => Vec::new(),
+            };
+            let request = client.get(url.clone()).header(ACCEPT, "application/json");
+            let failed = |error: reqwest::Error| FetchError::of(&error, connect_timeout(*timeout));
+            read(CheckedAddresses::within(addresses, request.send()).await.map_err(failed)?).await
         };
-        tokio::time::timeout(self.0.timeout, fetched).await.map_err(|_elapsed| FetchError::Timeout(self.0.timeout))?
+        tokio::time::timeout(*timeout, fetched).await.map_err(|_elapsed| FetchError::Timeout(*timeout))?
     }
 }
 
-fn builder(policy: &Arc<AddressPolicy>, timeout: Duration) -> ClientBuilder {
+fn builder(timeout: Duration) -> ClientBuilder {
     Client::builder()
         .user_agent(concat!("gatewood/", env!("CARGO_PKG_VERSION")))
-        .dns_resolver(CheckedResolver::new(Arc::clone(policy), timeout / 2))
+        .dns_resolver(CheckedAddresses)
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
@@ -135,9 +135,15 @@ fn builder(policy: &Arc<AddressPolicy>, timeout: Duration) -> ClientBuilder {
         .tls_version_min(reqwest::tls::Version::TLS_1_2)
 }
 
-/// Part of the time, so that a host that does not let anybody in can be told from one that does not answer.
+/// Looking up and connecting are over before the time is: so a request that takes too long is one that
+/// has a connection, and each of the three can be told from the others.
+fn look_up_timeout(timeout: Duration) -> Duration {
+    timeout * 2 / 5
+}
+
+/// See [`look_up_timeout`].
 fn connect_timeout(timeout: Duration) -> Duration {
-    timeout * 3 / 4
+    timeout / 2
 }
 
 /// Whether a URL is one that may be fetched at all, whatever the addresses of its host are.

@@ -1,53 +1,63 @@
 //! Names into addresses, all of which may be reached.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::sync::Semaphore;
 
 use super::address::AddressPolicy;
 use super::fetch_error::FetchError;
+use super::turns::Turn;
 
-/// Resolves a name once and checks every address. The client connects to what comes out of here and
-/// never asks again, so a name cannot have one address for the check and another for the connection.
-pub(super) struct CheckedResolver {
-    policy: Arc<AddressPolicy>,
-    look_ups: Arc<Semaphore>,
-    patience: Duration,
+tokio::task_local! {
+    /// The addresses that the request at hand may go to.
+    static CHECKED: Vec<SocketAddr>;
 }
 
-impl CheckedResolver {
-    /// How many names are looked up at once. A look-up takes a thread until the system's resolver
-    /// gives up, even when nobody waits for it any more.
-    const LOOK_UPS: usize = 8;
+/// Gives the client the addresses that were checked. It never asks anybody, so a name cannot have one
+/// address for the check and another for the connection; and where nothing was checked, there is nothing.
+pub(super) struct CheckedAddresses;
 
-    /// A resolver that waits for `patience` until it takes a name for one without addresses.
-    pub(super) fn new(policy: Arc<AddressPolicy>, patience: Duration) -> Self {
-        Self { policy, look_ups: Arc::new(Semaphore::new(Self::LOOK_UPS)), patience }
+impl CheckedAddresses {
+    /// Runs a request that goes to these.
+    pub(super) async fn within<F: Future>(addresses: Vec<SocketAddr>, request: F) -> F::Output {
+        CHECKED.scope(addresses, request).await
     }
 }
 
-impl Resolve for CheckedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (policy, look_ups) = (Arc::clone(&self.policy), Arc::clone(&self.look_ups));
-        let (host, patience) = (name.as_str().to_owned(), self.patience);
+impl Resolve for CheckedAddresses {
+    fn resolve(&self, _name: Name) -> Resolving {
+        let addresses = CHECKED.try_with(Clone::clone);
         Box::pin(async move {
-            let looked_up = tokio::time::timeout(patience, look_up(host.clone(), look_ups)).await;
-            let addresses = looked_up.map_err(|_elapsed| FetchError::Unresolved)??;
-            check(&policy, &host, &addresses)?;
+            let addresses = addresses.map_err(|_not_within| FetchError::Unresolved)?;
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
 }
 
-async fn look_up(host: String, look_ups: Arc<Semaphore>) -> Result<Vec<SocketAddr>, FetchError> {
-    let slot = look_ups.acquire_owned().await.map_err(|_closed| FetchError::Unresolved)?;
-    // In a task of its own, so that the slot is held for as long as the thread is.
+/// The addresses of a host, all of which may be reached. Who finds none within `patience` takes it for
+/// a name without addresses.
+///
+/// # Errors
+/// [`FetchError::Unresolved`] or [`FetchError::Refused`].
+pub(super) async fn addresses(
+    policy: &AddressPolicy,
+    host: &str,
+    patience: Duration,
+    turn: &Turn,
+) -> Result<Vec<SocketAddr>, FetchError> {
+    let looked_up = tokio::time::timeout(patience, look_up(host.to_owned(), turn.clone())).await;
+    let addresses = looked_up.map_err(|_elapsed| FetchError::Unresolved)??;
+    check(policy, host, &addresses)?;
+    Ok(addresses)
+}
+
+/// A look-up takes a thread until the system's resolver gives up, even when nobody waits for it any
+/// more. So it is in a task of its own, and the turn lasts as long as the thread is taken.
+async fn look_up(host: String, turn: Turn) -> Result<Vec<SocketAddr>, FetchError> {
     let looked_up = tokio::spawn(async move {
         let found = tokio::net::lookup_host((host.as_str(), 0)).await.map(Vec::from_iter);
-        drop(slot);
+        drop(turn);
         found
     });
     let found = looked_up.await.map_err(|_stopped| FetchError::Unresolved)?;

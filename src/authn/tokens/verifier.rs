@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, crypto};
 use tokio::sync::Semaphore;
 
 use super::super::freshness::Freshness;
-use super::super::issuers::{KeySets, VerifyingKey};
+use super::super::issuers::{KeySets, Requester, VerifyingKey};
 use super::super::presented::PresentedToken;
 use super::super::{Rejection, Stores};
 use super::claims::{Claims, Times};
@@ -16,7 +16,7 @@ use super::limits::{Limits, check_age};
 use super::trust::{Trust, Trusts, Untrusted};
 use super::verified::{Admitted, Verified, VerifiedTokens, hash};
 use super::{Flaw, user};
-use crate::domain::{ClaimPath, Clock, IssuerUrl, SignatureAlgorithm, TenantIssuer, TrustedIssuer, User};
+use crate::domain::{ClaimPath, Clock, IssuerUrl, SignatureAlgorithm, TenantId, TenantIssuer, TrustedIssuer, User};
 use crate::persistence::{OidcConfigs, StoreError};
 
 /// Which tokens are trusted, and how they are read.
@@ -150,7 +150,7 @@ impl Verifier {
         let admitting = admitting.for_kind_of(&claims)?;
         let times = Times::read(&claims)?;
         times.check(self.clock.now(), self.skew)?;
-        let key = self.prove(&issuer, &compact).await?;
+        let key = self.prove(&issuer, &admitting, &compact).await?;
         let admitted = match admitting {
             Admitting::Instance(trusted) => Admitted::One(Arc::new(user::of_instance(&trusted, &claims)?)),
             Admitting::Tenants(configs) => {
@@ -162,9 +162,16 @@ impl Verifier {
     }
 
     /// Checks the signature, with the one key of the issuer that the token names.
-    async fn prove(&self, issuer: &IssuerUrl, compact: &Compact<'_>) -> Result<Arc<VerifyingKey>, Flaw> {
+    async fn prove(
+        &self,
+        issuer: &IssuerUrl,
+        admitting: &Admitting,
+        compact: &Compact<'_>,
+    ) -> Result<Arc<VerifyingKey>, Flaw> {
         let algorithm = algorithm_of(compact.algorithm);
-        let found = self.key_sets.find(issuer.key(), compact.kid.as_deref(), algorithm).await;
+        let tenants = admitting.tenant_ids();
+        let requester = if tenants.is_empty() { Requester::Instance } else { Requester::Tenants(&tenants) };
+        let found = self.key_sets.find(requester, issuer.key(), compact.kid.as_deref(), algorithm).await;
         let key = found.map_err(|error| Flaw::new(format!("of {}: {error}", issuer.key())))?;
         let genuine = key.algorithms.contains(&algorithm)
             && crypto::verify(compact.signature, compact.signed.as_bytes(), &key.decoding, algorithm).unwrap_or(false);
@@ -199,6 +206,14 @@ impl Admitting {
         };
         let configs: Vec<TenantIssuer> = configs.iter().filter(meant).cloned().collect();
         if configs.is_empty() { Err(Flaw::new(Self::OTHER_AUDIENCE)) } else { Ok(Self::Tenants(configs)) }
+    }
+
+    /// The tenants; none where the instance itself admits it.
+    fn tenant_ids(&self) -> Vec<TenantId> {
+        match self {
+            Self::Instance(_) => Vec::new(),
+            Self::Tenants(configs) => configs.iter().map(|config| config.tenant).collect(),
+        }
     }
 
     /// Those of them that admit this kind of token.
