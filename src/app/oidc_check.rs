@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::oidc_config::issuer_attribute;
 use super::rate_limit::RateLimit;
 use super::{App, AppError, Command, Permit};
-use crate::authn::issuers::{CheckedStep, IssuerCheck};
+use crate::authn::issuers::{CheckedStep, IssuerCheck, Step};
 use crate::domain::oidc_trial::{OidcTrial, OidcTrialParts};
-use crate::domain::{TenantId, Timestamp};
+use crate::domain::{IssuerUrl, TenantId, Timestamp};
 use crate::mapping::{Attribute, Resource};
 use crate::policy::ActionUse;
 
@@ -83,18 +83,35 @@ impl App {
     /// that was fetched before is used.
     ///
     /// # Errors
+    /// [`AppError::Invalid`] when the issuer that was given is the instance's;
     /// [`AppError::NotFound`] when there is no such tenant, or none is stored that could be tried out;
     /// [`AppError::RateLimited`], also while another check of the tenant runs, or too many do at all.
     pub async fn check_oidc_config(&self, permit: Permit<CheckOidcConfig>) -> Result<Vec<CheckedStep>, AppError> {
         let CheckOidcConfig { tenant, trial } = permit.into_command();
         let issuer = if let Some(trial) = trial {
+            self.refuse_issuer_of_instance(&trial.issuer)?;
             let found = self.repositories.tenants.find(tenant).await?;
             found.ok_or(AppError::NotFound("tenant"))?;
             trial.issuer.as_sent().to_owned()
         } else {
             let found = self.repositories.oidc_configs.find(tenant).await?;
-            found.ok_or(AppError::NotFound("OIDC configuration"))?.issuer_url
+            let stored = found.ok_or(AppError::NotFound("OIDC configuration"))?.issuer_url;
+            if self.is_of_instance(&stored) {
+                return Ok(vec![ignored()]);
+            }
+            stored
         };
         self.oidc_checks.run(tenant, &issuer, self.clock.now()).await
     }
+
+    /// Whether an issuer that a tenant stored has become the instance's.
+    fn is_of_instance(&self, stored: &str) -> bool {
+        IssuerUrl::parse("issuer_url", stored).is_ok_and(|issuer| self.authenticator.is_issuer_of_instance(&issuer))
+    }
+}
+
+/// What is said of such an issuer: tokens do not come as far as to it.
+fn ignored() -> CheckedStep {
+    let detail = "it is an issuer of the instance itself, and admits nobody here".to_owned();
+    CheckedStep { step: Step::IssuerUrl, ok: false, detail }
 }

@@ -156,7 +156,7 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::Invalid`], naming `issuer_url`.
-    pub fn refuse_issuer_of_instance(&self, issuer: &IssuerUrl) -> Result<(), AppError> {
+    pub(super) fn refuse_issuer_of_instance(&self, issuer: &IssuerUrl) -> Result<(), AppError> {
         if !self.authenticator.is_issuer_of_instance(issuer) {
             return Ok(());
         }

@@ -273,3 +273,29 @@ async fn the_configuration_says_how_long_whom_and_where() {
     assert_eq!(failing(vec![authorities]).await.0, "address");
     assert_eq!(failing(vec![networks]).await.0, "connection");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_issuer_of_the_instance_fails_the_check_as_it_fails_elsewhere() {
+    let issuer = TestIssuer::start().await;
+    let app = TestServer::start_with(Backend::Sqlite, issuer.tweaks()).await;
+    let tenant = app.tenant("Acme").await;
+    let stored = json!({ "issuer_url": issuer.url(), "client_id": "c", "client_secret": "s" });
+    app.root().about(&tenant).put("/v1/oidc-config").json(&stored).send().await.expect(200);
+    let mut flags = issuer.trust();
+    flags.push(("issuers", json!([{ "issuer": issuer.url(), "audience": "gatewood" }]).to_string()));
+    flags.push(("root_api_key", app.root_key.clone()));
+    let tweaks = Tweaks { flags, ..Tweaks::default() };
+    let started = TestServer::try_start(Backend::Sqlite, app.stop().await, tweaks).await;
+    let app = started.unwrap_or_else(|(error, _)| panic!("{error}"));
+    let admin = app.key(&tenant, "admin").await;
+    for url in [issuer.url().to_owned(), format!("{}/", issuer.url()), issuer.url().replace("https", "HTTPS")] {
+        let refused = admin.post(PATH).json(&json!({ "issuer_url": url })).send().await.expect(400);
+        assert_eq!((refused.code().as_str(), refused.field().as_str()), ("invalid_input", "issuer_url"), "{url}");
+    }
+    let (step, detail) = failed(&admin.post(PATH).send().await.expect(200));
+    assert_eq!(
+        (step.as_str(), detail.as_str()),
+        ("issuer_url", "it is an issuer of the instance itself, and admits nobody here")
+    );
+    assert_eq!(issuer.requests(), 0);
+}
