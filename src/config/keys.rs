@@ -185,7 +185,7 @@ pub const KEYS: &[Key] = &[
     key(
         "oidc.keys_cooldown",
         Some("30s"),
-        DURATION,
+        "a duration, like 10s or 1m, that is no longer than a quarter of `oidc.keys_fresh_for`",
         "How long an issuer is left alone after its keys were fetched, or could not be. A new key is known after this time at the latest.",
     ),
     key(

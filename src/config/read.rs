@@ -83,7 +83,12 @@ fn oidc(reader: &Reader<'_>) -> Result<OidcIssuersConfig, ConfigError> {
         ca_certificates: reader.certificates("oidc.ca_certificates")?,
         timeout: reader.duration("oidc.timeout")?,
         keys_fresh_for,
-        keys_cooldown: reader.duration("oidc.keys_cooldown")?,
+        // From three quarters of their time on keys are fetched anew; the cooldown must be over by then,
+        // and once more before they are old.
+        keys_cooldown: reader.value("oidc.keys_cooldown", |text| {
+            let cooldown = humantime::parse_duration(text).ok().filter(|cooldown| !cooldown.is_zero());
+            cooldown.filter(|cooldown| *cooldown <= keys_fresh_for / 4)
+        })?,
         keys_stale_bound: reader.value("oidc.keys_stale_bound", |text| {
             humantime::parse_duration(text).ok().filter(|bound| *bound >= keys_fresh_for)
         })?,

@@ -538,6 +538,8 @@ async fn a_configuration_that_cannot_be_used_is_refused_with_its_key() {
         ("oidc.allowed_networks", "10.0.0.0/33".to_owned(), "accepted is a list of networks"),
         ("oidc.timeout", "0s".to_owned(), "accepted is a duration"),
         ("oidc.keys_stale_bound", "9m".to_owned(), "no shorter than `oidc.keys_fresh_for`"),
+        ("oidc.keys_cooldown", "151s".to_owned(), "no longer than a quarter of `oidc.keys_fresh_for`"),
+        ("oidc.keys_cooldown", "15m".to_owned(), "no longer than a quarter of `oidc.keys_fresh_for`"),
     ] {
         let layers = gatewood::config::Layers::collect(None, &[(key, value)], []).unwrap();
         let error = gatewood::config::Config::read(&layers).unwrap_err().to_string();
