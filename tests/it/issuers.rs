@@ -446,6 +446,26 @@ async fn an_issuer_that_was_away_long_ago_is_asked_before_a_stale_key_counts() {
 }
 
 #[tokio::test]
+async fn stale_keys_count_while_an_issuer_that_is_away_is_asked_once_more() {
+    // Asking may take longer than two cooldowns.
+    let issuer = TestIssuer::start().await;
+    let world = World::new();
+    let key = world.keys.find(Requester::Instance, issuer.url(), Some("p256-1"), Algorithm::ES256).await.ok().unwrap();
+    issuer.discovery(Behaviour::Raw(500, String::new(), Vec::new()));
+    world.wait(FRESH_FOR);
+    assert_eq!(world.find(&issuer, "p256-1").await, Ok(()), "it failed just now");
+    issuer.discovery(Behaviour::Slow(Duration::from_mins(10)));
+    world.wait(COOLDOWN);
+    assert!(world.keys.is_current(issuer.url(), &key));
+    eventually("it is asked once more", || issuer.requests() == 4).await;
+    world.wait(COOLDOWN + 2 * 20);
+    assert!(world.keys.is_current(issuer.url(), &key), "it is being asked for two cooldowns and two requests");
+    assert_eq!(world.find(&issuer, "p256-1").await, Ok(()));
+    world.wait(21);
+    assert!(!world.keys.is_current(issuer.url(), &key), "no fetch takes this long");
+}
+
+#[tokio::test]
 async fn a_clock_that_is_turned_back_makes_no_key_younger() {
     let issuer = TestIssuer::start().await;
     let world = World::new();

@@ -100,7 +100,7 @@ impl KeySets {
         let Some(issuer) = self.shared.places.get(without_slash(issuer)) else { return false };
         let mut state = issuer.state();
         let now = self.shared.clock.now();
-        let standing = state.standing(now, self.shared.timing);
+        let standing = state.standing(now, self.shared.timing, self.shared.outbound.timeout());
         if matches!(standing, Standing::Due | Standing::Stale) {
             self.shared.fetch(&issuer, &mut state, now);
         }
@@ -120,7 +120,7 @@ impl Shared {
     fn look(self: &Arc<Self>, issuer: &Arc<Issuer>, kid: Option<&str>, algorithm: Algorithm) -> Look {
         let mut state = issuer.state();
         let now = self.clock.now();
-        let standing = state.standing(now, self.timing);
+        let standing = state.standing(now, self.timing, self.outbound.timeout());
         let counting = state.known.as_ref().filter(|_| standing != Standing::Nothing);
         let found = counting.and_then(|known| known.keys.find(kid, algorithm)).cloned();
         match (found, standing) {

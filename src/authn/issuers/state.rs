@@ -84,12 +84,14 @@ pub(super) enum Standing {
 
 impl State {
     /// What the keys that are known are worth now.
-    pub(super) fn standing(&self, now: Timestamp, timing: KeySetTiming) -> Standing {
+    /// `request` is how long one may take.
+    pub(super) fn standing(&self, now: Timestamp, timing: KeySetTiming, request: Duration) -> Standing {
         let Some(known) = &self.known else { return Standing::Nothing };
         // A clock that was turned back says nothing about how old a key is.
         let Some(age) = passed(known.asked_at, now) else { return Standing::Nothing };
-        // That it failed long ago does not say that it would now: then somebody has to wait and see.
-        let lately = (timing.cooldown * 2).max(Duration::from_secs(10));
+        // That it failed long ago does not say that it would now: then somebody has to wait and see. But
+        // asking it again takes its time, too: waiting for a turn, and two requests.
+        let lately = (timing.cooldown * 2).max(Duration::from_secs(10)) + request * 3;
         let failed =
             |last: &Attempt| last.failure.is_some() && passed(last.ended_at, now).is_some_and(|ago| ago < lately);
         let failing = self.last.as_ref().is_some_and(failed);
