@@ -162,7 +162,13 @@ pub const KEYS: &[Key] = &[
         "oidc.allowed_networks",
         Some(""),
         NETWORKS,
-        "Issuers may have these addresses, although they are not public. Any other private, loopback, link-local or otherwise special address is refused.",
+        "The instance's issuers may have these addresses, although they are not public. Any other private, loopback, link-local or otherwise special address is refused.",
+    ),
+    key(
+        "oidc.tenant_allowed_networks",
+        Some(""),
+        NETWORKS,
+        "Tenants' issuers may have these addresses, although they are not public. Every administrator of a tenant can have requests sent there, to any port.",
     ),
     key(
         "oidc.ca_certificates",

@@ -104,8 +104,10 @@ pub struct TlsConfig {
 /// `[oidc]`: how issuers are talked to.
 #[derive(Debug, Clone)]
 pub struct OidcIssuersConfig {
-    /// Which addresses they may have although they are not public.
+    /// Which addresses those of the instance may have although they are not public.
     pub allowed_networks: Vec<IpNet>,
+    /// Which addresses those of tenants may have although they are not public.
+    pub tenant_allowed_networks: Vec<IpNet>,
     /// The certificates, in DER, of the authorities that vouch for them beside the platform's.
     pub ca_certificates: Vec<Vec<u8>>,
     /// How long one request may take.

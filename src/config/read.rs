@@ -80,6 +80,7 @@ fn oidc(reader: &Reader<'_>) -> Result<OidcIssuersConfig, ConfigError> {
     let keys_fresh_for = reader.duration("oidc.keys_fresh_for")?;
     Ok(OidcIssuersConfig {
         allowed_networks: reader.value("oidc.allowed_networks", networks)?,
+        tenant_allowed_networks: reader.value("oidc.tenant_allowed_networks", networks)?,
         ca_certificates: reader.certificates("oidc.ca_certificates")?,
         timeout: reader.duration("oidc.timeout")?,
         keys_fresh_for,

@@ -12,6 +12,7 @@ use crate::domain::Clock;
 pub fn outbound(config: &OidcIssuersConfig) -> Result<Outbound, StartError> {
     let settings = OutboundSettings {
         allowed_networks: config.allowed_networks.clone(),
+        tenant_allowed_networks: config.tenant_allowed_networks.clone(),
         certificates: config.ca_certificates.clone(),
         timeout: config.timeout,
     };

@@ -93,8 +93,13 @@ fn a_bad_value_is_refused_with_its_key_and_what_is_accepted() {
             // sealed is seen at start.
             if matches!(
                 (key.name, value.is_empty()),
-                ("server.trusted_proxies" | "server.cors_origins" | "oidc.allowed_networks", true)
-                    | ("encryption_key", false)
+                (
+                    "server.trusted_proxies"
+                        | "server.cors_origins"
+                        | "oidc.allowed_networks"
+                        | "oidc.tenant_allowed_networks",
+                    true
+                ) | ("encryption_key", false)
             ) {
                 continue;
             }
@@ -652,7 +657,8 @@ const COVERAGE: &[(&str, &str)] = &[
     ("tls.cert", "https_works_over_both_versions_of_http_and_of_tls"),
     ("tls.key", "https_works_over_both_versions_of_http_and_of_tls"),
     ("tls.client_ca", "with_a_client_authority_only_its_clients_are_let_in"),
-    ("oidc.allowed_networks", "the_configuration_says_how_long_whom_and_where"),
+    ("oidc.allowed_networks", "a_network_that_is_open_for_the_instance_is_closed_for_tenants_and_the_other_way_round"),
+    ("oidc.tenant_allowed_networks", "the_configuration_says_how_long_whom_and_where"),
     ("oidc.ca_certificates", "the_configuration_says_how_long_whom_and_where"),
     ("oidc.timeout", "the_configuration_says_how_long_whom_and_where"),
     ("oidc.keys_fresh_for", "how_long_keys_count_and_issuers_are_left_alone_is_configured"),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use gatewood::authn::issuers::{KeyError, KeySetTiming, KeySets, Outbound, OutboundSettings, Requester};
-use gatewood::domain::Clock;
+use gatewood::domain::{Clock, TenantId};
 use jsonwebtoken::Algorithm;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
@@ -39,8 +39,10 @@ impl World {
 
     pub(crate) fn with(allowed: &[&str], timeout: Duration) -> Self {
         let (seconds, clock) = Self::clock();
+        let allowed: Vec<_> = allowed.iter().map(|network| network.parse().unwrap()).collect();
         let outbound = Outbound::new(OutboundSettings {
-            allowed_networks: allowed.iter().map(|network| network.parse().unwrap()).collect(),
+            allowed_networks: allowed.clone(),
+            tenant_allowed_networks: allowed,
             certificates: vec![TestIssuer::ca_der()],
             timeout,
         });
@@ -530,6 +532,26 @@ async fn how_long_keys_count_and_issuers_are_left_alone_is_configured() {
     assert_eq!(world.find(&issuer, "p256-1").await, Ok(()));
     world.wait(1);
     assert!(matches!(world.find(&issuer, "p256-1").await, Err(KeyError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn a_network_that_is_open_for_the_instance_is_closed_for_tenants_and_the_other_way_round() {
+    let issuer = TestIssuer::start().await;
+    let [authorities, for_instance, for_tenants] = issuer.trust().try_into().unwrap();
+    let tenants = [TenantId::new(uuid::Uuid::now_v7())];
+    let (instance, tenants) = (Requester::Instance, Requester::Tenants(&tenants));
+    for (networks, may, may_not) in [(for_instance, instance, tenants), (for_tenants, tenants, instance)] {
+        let config = configure(&[authorities.clone(), networks]).oidc;
+        let outbound = gatewood::server::outbound(&config).unwrap();
+        let keys = gatewood::server::key_sets(&config, outbound, World::clock().1);
+        let found = async |requester, url: &str| keys.find(requester, url, Some("p256-1"), Algorithm::ES256).await;
+        // By its address, and by a name.
+        for url in [issuer.url().to_owned(), issuer.url().replace("127.0.0.1", "localhost")] {
+            let Err(KeyError::Unavailable(why)) = found(may_not, &url).await else { panic!("{may_not:?} reached it") };
+            assert!(why.starts_with("address: ") && why.contains("not public"), "{why}");
+        }
+        assert!(found(may, &format!("{}/", issuer.url())).await.is_ok(), "{may:?}");
+    }
 }
 
 #[tokio::test]

@@ -269,8 +269,8 @@ async fn the_configuration_says_how_long_whom_and_where() {
     impatient.push(("oidc.timeout", "3s".to_owned()));
     let (step, detail) = failing(impatient).await;
     assert_eq!((step.as_str(), detail.as_str()), ("discovery", "it took longer than 3000 ms"));
-    let [authorities, networks] = issuer.trust().try_into().unwrap();
-    assert_eq!(failing(vec![authorities]).await.0, "address");
+    let [authorities, networks_of_the_instance, networks] = issuer.trust().try_into().unwrap();
+    assert_eq!(failing(vec![authorities, networks_of_the_instance]).await.0, "address");
     assert_eq!(failing(vec![networks]).await.0, "connection");
 }
 

@@ -19,8 +19,10 @@ use super::turns::Turn;
 /// What an [`Outbound`] may do.
 #[derive(Debug, Clone)]
 pub struct OutboundSettings {
-    /// Addresses that are reached although they are not public.
+    /// Addresses that are reached for the instance although they are not public.
     pub allowed_networks: Vec<IpNet>,
+    /// Addresses that are reached for tenants although they are not public.
+    pub tenant_allowed_networks: Vec<IpNet>,
     /// Further certificate authorities, in DER, beside those of the platform.
     pub certificates: Vec<Vec<u8>>,
     /// How long one request may take, from the look-up of the host's name to the last byte.
@@ -47,7 +49,8 @@ pub struct Outbound(Arc<Inner>);
 
 struct Inner {
     client: Client,
-    policy: AddressPolicy,
+    for_instance: AddressPolicy,
+    for_tenants: AddressPolicy,
     timeout: Duration,
     runtime: Handle,
 }
@@ -66,14 +69,15 @@ impl Outbound {
     /// # Errors
     /// An authority that cannot be used; no runtime.
     pub fn new(settings: OutboundSettings) -> Result<Self, OutboundError> {
-        let OutboundSettings { allowed_networks, certificates, timeout } = settings;
+        let OutboundSettings { allowed_networks, tenant_allowed_networks, certificates, timeout } = settings;
         let failed = |error: reqwest::Error| {
             let cause = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source()).last();
             OutboundError::Client(cause.map(ToString::to_string).unwrap_or_default())
         };
         let authorities: Result<Vec<_>, _> = certificates.iter().map(|der| Certificate::from_der(der)).collect();
         let authorities = authorities.map_err(failed)?;
-        let policy = AddressPolicy::new(allowed_networks);
+        let for_instance = AddressPolicy::new(allowed_networks);
+        let for_tenants = AddressPolicy::new(tenant_allowed_networks);
         let none_given = authorities.is_empty();
         let client = match builder(timeout).tls_certs_merge(authorities).build() {
             Err(_no_authorities) if none_given => {
@@ -85,7 +89,7 @@ impl Outbound {
             built => built,
         };
         let client = client.map_err(failed)?;
-        Ok(Self(Arc::new(Inner { client, policy, timeout, runtime: Handle::try_current()? })))
+        Ok(Self(Arc::new(Inner { client, for_instance, for_tenants, timeout, runtime: Handle::try_current()? })))
     }
 
     /// Where tasks run that outlive the request that they were started for.
@@ -98,12 +102,13 @@ impl Outbound {
         self.0.timeout
     }
 
-    /// Fetches a document. The turn is that of whoever asks for it.
+    /// Fetches a document. On whose behalf the turn is decides which addresses may be reached.
     ///
     /// # Errors
     /// [`FetchError`]: no connection is made to an address that may not be reached.
     pub(super) async fn fetch(&self, url: &Url, turn: &Turn) -> Result<Vec<u8>, FetchError> {
-        let Inner { client, policy, timeout, .. } = &*self.0;
+        let Inner { client, for_instance, for_tenants, timeout, .. } = &*self.0;
+        let policy = if turn.is_of_tenant() { for_tenants } else { for_instance };
         check(url, policy)?;
         let fetched = async {
             let addresses = match url.host() {

@@ -40,11 +40,11 @@ type Taken = Arc<Mutex<HashSet<TenantId>>>;
 
 /// A turn, which lasts until its last clone is dropped.
 #[derive(Clone)]
-pub(super) struct Turn(#[expect(dead_code, reason = "it is held for what happens when it is dropped")] Arc<Held>);
+pub(super) struct Turn(Arc<Held>);
 
 struct Held {
     _one_of_all: OwnedSemaphorePermit,
-    _one_of_tenant: Option<OneOfTenant>,
+    one_of_tenant: Option<OneOfTenant>,
 }
 
 struct OneOfTenant {
@@ -72,13 +72,20 @@ impl Turns {
     async fn wait(&self, one_of_tenant: Option<OneOfTenant>, patience: Duration) -> Result<Turn, Busy> {
         let waited = tokio::time::timeout(patience, Arc::clone(&self.all).acquire_owned()).await;
         let Ok(Ok(one_of_all)) = waited else { return Err(Busy::ForOthers) };
-        Ok(Turn(Arc::new(Held { _one_of_all: one_of_all, _one_of_tenant: one_of_tenant })))
+        Ok(Turn(Arc::new(Held { _one_of_all: one_of_all, one_of_tenant })))
     }
 
     fn of_tenants(&self, tenants: &[TenantId]) -> Option<OneOfTenant> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let &tenant = tenants.iter().find(|&&tenant| taken.insert(tenant))?;
         Some(OneOfTenant { tenant, taken: Arc::clone(&self.taken) })
+    }
+}
+
+impl Turn {
+    /// Whether it is on behalf of a tenant.
+    pub(super) fn is_of_tenant(&self) -> bool {
+        self.0.one_of_tenant.is_some()
     }
 }
 

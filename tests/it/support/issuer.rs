@@ -213,6 +213,7 @@ impl TestIssuer {
         vec![
             ("oidc.ca_certificates", self.ca_file().display().to_string()),
             ("oidc.allowed_networks", "127.0.0.0/8,::1/128".to_owned()),
+            ("oidc.tenant_allowed_networks", "127.0.0.0/8,::1/128".to_owned()),
         ]
     }
 
