@@ -170,7 +170,10 @@ impl Verifier {
     ) -> Result<Arc<VerifyingKey>, Flaw> {
         let algorithm = algorithm_of(compact.algorithm);
         let tenants = admitting.tenant_ids();
-        let requester = if tenants.is_empty() { Requester::Instance } else { Requester::Tenants(&tenants) };
+        let requester = match admitting {
+            Admitting::Instance(_) => Requester::Instance,
+            Admitting::Tenants(_) => Requester::Tenants(&tenants),
+        };
         let found = self.key_sets.find(requester, issuer.key(), compact.kid.as_deref(), algorithm).await;
         let key = found.map_err(|error| Flaw::new(format!("of {}: {error}", issuer.key())))?;
         let genuine = key.algorithms.contains(&algorithm)
