@@ -337,7 +337,8 @@ fn an_encryption_key_that_others_may_read_is_warned_about() {
 async fn on_a_terminal_the_root_key_is_shown_there_and_written_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let listen = "127.0.0.1:0";
-    let program = format!("exec {} serve --listen {listen} 2>log", env!("CARGO_BIN_EXE_gatewood"));
+    let program =
+        format!("exec {} serve --listen {listen} --grpc-listen {listen} 2>log", env!("CARGO_BIN_EXE_gatewood"));
     // `script` gives its command a terminal and keeps what is shown on it.
     let mut command = Command::new("script");
     command.args(["--quiet", "--flush", "--return", "--command", &program, "shown"]).current_dir(folder.path());
@@ -345,15 +346,16 @@ async fn on_a_terminal_the_root_key_is_shown_there_and_written_nowhere() {
     without_configuration(&mut command);
     let mut terminal = command.spawn().expect("this test needs `script` (Debian: bsdutils)");
     let log = folder.path().join("log");
-    let mut said = String::new();
+    let (mut said, mut shown) = (String::new(), String::new());
     for _ in 0..1000 {
         tokio::time::sleep(Duration::from_millis(10)).await;
         said = fs::read_to_string(&log).unwrap_or_default();
-        if said.contains("listening") {
+        // What `script` keeps comes after what the program logs.
+        shown = fs::read_to_string(folder.path().join("shown")).unwrap_or_default();
+        if said.contains("listening") && shown.contains("gwk_") {
             break;
         }
     }
-    let shown = fs::read_to_string(folder.path().join("shown")).unwrap();
     terminal.kill().unwrap();
     terminal.wait().unwrap();
     let key = shown.split_whitespace().find(|word| word.starts_with("gwk_")).expect(&shown);

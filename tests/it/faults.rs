@@ -153,7 +153,11 @@ async fn a_full_disk_refuses_writes_loses_nothing_and_recovers() {
     let key = fresh_key();
     // A file must not grow beyond a limit, and the process is told so instead of being killed.
     let mut command = Command::new("sh");
-    command.args(["-c", "trap '' XFSZ; exec \"$0\" serve --listen 127.0.0.1:0", env!("CARGO_BIN_EXE_gatewood")]);
+    command.args([
+        "-c",
+        "trap '' XFSZ; exec \"$0\" serve --listen 127.0.0.1:0 --grpc-listen 127.0.0.1:0",
+        env!("CARGO_BIN_EXE_gatewood"),
+    ]);
     without_configuration(&mut command);
     let server = Running::start(command.current_dir(folder.path()).env("GATEWOOD_ROOT_API_KEY", &key));
     let limit = |size: &str| {
