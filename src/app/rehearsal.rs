@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    ApiKeyId, Call, Caller, KeyHolder, KeyScope, Name, RequestFacts, Role, Roles, TenantId, Timestamp, User, UserClaims,
+    ApiKeyId, Call, Caller, Identity, KeyHolder, KeyScope, Name, RequestFacts, Role, Roles, TenantId, Timestamp, User,
+    UserClaims,
 };
 
 /// A call with everything that a call can have, and one with nothing that it need not have, by
@@ -37,7 +38,7 @@ pub(super) fn calls() -> Vec<Call> {
 /// A user with everything that a user can have, and one with nothing that it need not have.
 fn users(tenant: TenantId) -> [Caller; 2] {
     let some = || Some("rehearsal".to_owned());
-    let mut full = User::new(Some(tenant), "https://issuer.example", "rehearsal");
+    let mut full = Identity::new("https://issuer.example", "rehearsal");
     full.roles = Roles::only(Role::Admin).closure();
     full.groups = vec!["rehearsal".to_owned()];
     full.claims = UserClaims {
@@ -49,5 +50,7 @@ fn users(tenant: TenantId) -> [Caller; 2] {
         amr: Some(vec!["rehearsal".to_owned()]),
         auth_time: Some(Timestamp::UNIX_EPOCH),
     };
-    [full, User::new(None, "https://issuer.example", "nobody")].map(|user| Caller::User(Arc::new(user)))
+    let bare = Identity::new("https://issuer.example", "nobody");
+    [(Some(tenant), full), (None, bare)]
+        .map(|(tenant, identity)| Caller::User(Arc::new(User::new(tenant, Arc::new(identity)))))
 }

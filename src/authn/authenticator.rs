@@ -26,7 +26,7 @@ pub enum Rejection {
     TooOld(TooOld),
     /// Two different credentials at once.
     Ambiguous,
-    /// A token that is good for several tenants, and a request that does not say about which it is.
+    /// A token that is good for several tenants, and a request that does not name one of them.
     AmbiguousTenant,
     /// The database did not answer, and nothing is known that could stand in for it.
     Unavailable(StoreError),

@@ -51,7 +51,7 @@ impl Caller {
         match self {
             Self::Anonymous => false,
             Self::ApiKey(key) => key.roles.contains(role),
-            Self::User(user) => user.roles.contains(role),
+            Self::User(user) => user.identity().roles.contains(role),
         }
     }
 

@@ -43,5 +43,5 @@ pub use revision::ETag;
 pub use role::{Role, Roles};
 pub use tenant::Tenant;
 pub use trusted_issuer::{ClaimPath, SignatureAlgorithm, TenantIssuer, TrustedIssuer};
-pub use user::{User, UserClaims};
+pub use user::{Identity, User, UserClaims};
 pub use web_origin::WebOrigin;

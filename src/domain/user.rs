@@ -1,16 +1,27 @@
 //! Somebody with a JWT of a trusted issuer.
 
+use std::sync::Arc;
+
 use super::{Roles, TenantId, Timestamp};
 
-/// Somebody whom a trusted issuer vouches for.
+/// Somebody whom a trusted issuer vouches for, as a user of a tenant or of none.
 ///
 /// Every field was read from a token whose signature, issuer and audience are proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     id: String,
     tenant: Option<TenantId>,
-    issuer: String,
-    subject: String,
+    identity: Arc<Identity>,
+}
+
+/// What a token says of its holder. The users that one token makes, of each tenant one, share it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Who vouches for it: the issuer's URL without a slash at its end, as
+    /// [`IssuerUrl::key`](super::IssuerUrl::key) gives it.
+    pub issuer: String,
+    /// What the issuer calls it.
+    pub subject: String,
     /// Its roles and all that they hold.
     pub roles: Roles,
     /// The names of its groups, as its issuer calls them.
@@ -38,14 +49,11 @@ pub struct UserClaims {
     pub auth_time: Option<Timestamp>,
 }
 
-impl User {
-    /// A user without roles, groups and claims. `issuer` is the issuer's URL without a slash at its
-    /// end, as [`IssuerUrl::key`](super::IssuerUrl::key) gives it.
+impl Identity {
+    /// Somebody without roles, groups and claims.
     #[must_use]
-    pub fn new(tenant: Option<TenantId>, issuer: &str, subject: &str) -> Self {
+    pub fn new(issuer: &str, subject: &str) -> Self {
         Self {
-            id: user_id(tenant, issuer, subject),
-            tenant,
             issuer: issuer.to_owned(),
             subject: subject.to_owned(),
             roles: Roles::default(),
@@ -54,11 +62,21 @@ impl User {
         }
     }
 
-    /// The same user as one of a tenant's.
+    /// All its texts: what its size depends on.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let claims = &self.claims;
+        let several = [self.groups.as_slice(), &claims.scopes, claims.amr.as_deref().unwrap_or_default()];
+        let single = [&claims.client_id, &claims.email, &claims.acr].into_iter().flatten();
+        let named = [&self.issuer, &self.subject].into_iter().chain(single);
+        named.chain(several.into_iter().flatten()).map(String::as_str)
+    }
+}
+
+impl User {
+    /// Who this is as one of a tenant's users, or as one of the instance's.
     #[must_use]
-    pub fn of_tenant(&self, tenant: TenantId) -> Self {
-        let id = user_id(Some(tenant), &self.issuer, &self.subject);
-        Self { id, tenant: Some(tenant), ..self.clone() }
+    pub fn new(tenant: Option<TenantId>, identity: Arc<Identity>) -> Self {
+        Self { id: user_id(tenant, &identity.issuer, &identity.subject), tenant, identity }
     }
 
     /// Its id: `<issuer>#<subject>`, and with a tenant `<tenant>|<issuer>#<subject>`.
@@ -73,22 +91,16 @@ impl User {
         self.tenant
     }
 
-    /// Who vouches for it: the issuer's URL without a slash at its end.
+    /// What its token says of it.
     #[must_use]
-    pub fn issuer(&self) -> &str {
-        &self.issuer
-    }
-
-    /// What the issuer calls it.
-    #[must_use]
-    pub fn subject(&self) -> &str {
-        &self.subject
+    pub const fn identity(&self) -> &Arc<Identity> {
+        &self.identity
     }
 
     /// The id of one of its groups: `<issuer>#<name>`, so that no issuer can speak for the groups of another.
     #[must_use]
     pub fn group_id(&self, name: &str) -> String {
-        format!("{}#{name}", self.issuer)
+        format!("{}#{name}", self.identity.issuer)
     }
 }
 
@@ -144,7 +156,7 @@ mod tests {
         ) {
             let tenant = tenant.map(|bits| TenantId::new(Uuid::from_u128(bits)));
             let issuer = IssuerUrl::parse("issuer", &issuer).unwrap();
-            let user = User::new(tenant, issuer.key(), &subject);
+            let user = User::new(tenant, Arc::new(Identity::new(issuer.key(), &subject)));
             prop_assert_eq!(taken_apart(user.id()), (tenant, issuer.key().to_owned(), subject));
         }
 
@@ -159,7 +171,7 @@ mod tests {
         fn groups_of_two_issuers_never_meet(one in issuer(), two in issuer(), name in hostile(), other in hostile()) {
             let group = |issuer: &str, name: &str| {
                 let issuer = IssuerUrl::parse("issuer", issuer).unwrap();
-                let user = User::new(None, issuer.key(), "s");
+                let user = User::new(None, Arc::new(Identity::new(issuer.key(), "s")));
                 ((issuer.key().to_owned(), name.to_owned()), user.group_id(name))
             };
             let ((one, id_of_one), (two, id_of_two)) = (group(&one, &name), group(&two, &other));

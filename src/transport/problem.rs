@@ -129,10 +129,11 @@ impl Problem {
         problem
     }
 
-    /// The token is good for several tenants, and the header does not say which is meant.
+    /// The token is good for several tenants, and the header does not name one of them.
     #[must_use]
     pub fn ambiguous_tenant() -> Self {
-        let reason = "names no tenant, and the token is good for several; the header must say which is meant";
+        let reason =
+            "names none of the tenants that the token is good for; there are several, and the header must name one";
         let mut problem = Self::from(Invalid::new("X-Tenant-ID", reason));
         problem.0.malformed_as = Some("ambiguous_tenant");
         problem

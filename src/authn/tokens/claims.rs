@@ -69,22 +69,42 @@ impl<'a> Claims<'a> {
         time.map(Some).ok_or_else(|| Flaw::new(format!("its `{name}` is no time")))
     }
 
-    /// One text or a list of texts.
+    /// One text or a list of texts, not too many.
     pub(super) fn texts(&self, name: &str) -> Result<Option<Vec<&'a str>>, Flaw> {
         let wrong = || Flaw::new(format!("its `{name}` is neither a text nor a list of texts"));
-        self.named(name).map(|value| one_or_several(value).ok_or_else(wrong)).transpose()
+        let texts = self.named(name).map(|value| one_or_several(value).ok_or_else(wrong)).transpose()?;
+        texts.map(|texts| not_too_many(&quoted(name), texts)).transpose()
+    }
+
+    /// `scope`, taken apart (RFC 8693, section 4.2).
+    pub(super) fn scopes(&self) -> Result<Vec<&'a str>, Flaw> {
+        not_too_many("`scope`", self.text("scope")?.unwrap_or_default().split_whitespace().collect())
     }
 
     /// Names of groups or roles: a list of texts, one text, or an object whose names count, as some
     /// issuers write roles. None, where there is no such claim.
     pub(super) fn names_at(&self, path: &ClaimPath) -> Result<Vec<&'a str>, Flaw> {
-        match self.at(path)? {
-            None => Ok(Vec::new()),
-            Some(Value::Object(object)) => Ok(object.keys().map(String::as_str).collect()),
-            Some(value) => one_or_several(value)
-                .ok_or_else(|| Flaw::new(format!("its `{}` is no list of names", path.names().join("/")))),
-        }
+        let named = || quoted(&path.names().join("/"));
+        let names = match self.at(path)? {
+            None => Vec::new(),
+            Some(Value::Object(object)) => object.keys().map(String::as_str).collect(),
+            Some(value) => {
+                one_or_several(value).ok_or_else(|| Flaw::new(format!("its {} is no list of names", named())))?
+            }
+        };
+        not_too_many(&named(), names)
     }
+}
+
+/// How many entries a list of a token may have. What is made of them takes many times their bytes, and
+/// an issuer that has more to say is asked to say less.
+const MOST: usize = 200;
+
+fn not_too_many<'a>(name: &str, entries: Vec<&'a str>) -> Result<Vec<&'a str>, Flaw> {
+    if entries.len() <= MOST {
+        return Ok(entries);
+    }
+    Err(Flaw::new(format!("its {name} has {} entries; at most {MOST} are allowed", entries.len())))
 }
 
 #[expect(
@@ -181,6 +201,21 @@ mod tests {
         for early in [Times { not_before: Some(at(500)), ..times }, Times { issued: Some(at(500)), ..times }] {
             assert!(early.check(at(470), skew).is_ok());
             assert!(early.check(at(469), skew).is_err());
+        }
+    }
+
+    #[test]
+    fn a_list_without_measure_refuses_the_token() {
+        let entries = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>();
+        let path = ClaimPath::parse("claim", "g").unwrap();
+        for (count, is_good) in [(MOST, true), (MOST + 1, false)] {
+            let object: Map<String, Value> = entries(count).into_iter().map(|name| (name, json!(1))).collect();
+            let claims = json!({ "g": entries(count), "o": object, "scope": entries(count).join(" ") });
+            let claims = Claims(claims.as_object().unwrap());
+            assert_eq!(claims.names_at(&path).is_ok(), is_good);
+            assert_eq!(claims.names_at(&ClaimPath::parse("claim", "o").unwrap()).is_ok(), is_good);
+            assert_eq!(claims.texts("g").is_ok(), is_good);
+            assert_eq!(claims.scopes().is_ok(), is_good);
         }
     }
 

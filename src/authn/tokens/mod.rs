@@ -4,6 +4,7 @@
 //! it is meant for this service; its times; its signature; what it says of the user. A stranger has to
 //! name an issuer and an audience that are trusted before anything is asked of the issuer.
 
+mod addressed;
 mod claims;
 mod compact;
 mod limits;
@@ -25,5 +26,9 @@ struct Flaw(String);
 impl Flaw {
     fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    fn other_audience() -> Self {
+        Self::new("it is meant for somebody else (`aud`)")
     }
 }

@@ -16,9 +16,12 @@ use crate::persistence::{OidcConfigs, StoreError};
 pub(super) enum Trust {
     /// The instance trusts it.
     Instance(Arc<TrustedIssuer>),
-    /// Tenants trust it, each with its own users: never empty, in the order of the tenants' ids.
-    Tenants(Arc<[TenantIssuer]>),
+    /// Tenants trust it, each with its own users: never empty.
+    Tenants(TenantIssuers),
 }
+
+/// What tenants say of one issuer, in the order of the tenants' ids.
+pub(super) type TenantIssuers = Arc<[TenantIssuer]>;
 
 /// Why nothing can be said of an issuer, or nothing good.
 pub(super) enum Untrusted {
@@ -39,7 +42,7 @@ impl From<Flaw> for Untrusted {
 pub(super) struct Trusts {
     instance: HashMap<String, Arc<TrustedIssuer>>,
     tenants: OidcConfigs,
-    known: Cache<String, (Generation, Arc<[TenantIssuer]>)>,
+    known: Cache<String, (Generation, TenantIssuers)>,
     /// Issuers that nobody trusts, by the hash of their names: a stranger can make up any number of
     /// them, and must not push out the others.
     unknown: Cache<[u8; 32], Generation>,
@@ -81,26 +84,31 @@ impl Trusts {
         if self.is_of_instance(issuer) {
             return Err(Flaw::new("its `iss` is an issuer of the instance in another spelling").into());
         }
+        self.of_tenants(issuer.key()).await.map(Trust::Tenants)
+    }
+
+    /// What tenants say of an issuer, of which [`IssuerUrl::key`] is given; never empty.
+    pub(super) async fn of_tenants(&self, issuer_key: &str) -> Result<TenantIssuers, Untrusted> {
         let nobody = || Untrusted::from(Flaw::new("nobody trusts its issuer (`iss`)"));
-        if let Some((read_in, tenants)) = self.known.get(issuer.key())
+        if let Some((read_in, tenants)) = self.known.get(issuer_key)
             && self.freshness.counts(read_in)
         {
-            return Ok(Trust::Tenants(tenants));
+            return Ok(tenants);
         }
-        let hash: [u8; 32] = Sha256::digest(issuer.key()).into();
+        let hash: [u8; 32] = Sha256::digest(issuer_key).into();
         if self.unknown.get(&hash).is_some_and(|read_in| self.freshness.counts(read_in)) {
             return Err(nobody());
         }
         // Anybody can name issuers that nobody knows; asking about them must not take every connection.
         let _turn = self.look_ups.acquire().await;
         let asked_at = self.freshness.generation();
-        let found = self.tenants.of_issuer(issuer.key().to_owned()).await.map_err(Untrusted::Unavailable)?;
+        let found = self.tenants.of_issuer(issuer_key.to_owned()).await.map_err(Untrusted::Unavailable)?;
         if found.is_empty() {
             self.unknown.insert(hash, asked_at);
             return Err(nobody());
         }
-        let found: Arc<[TenantIssuer]> = found.into();
-        self.known.insert(issuer.key().to_owned(), (asked_at, Arc::clone(&found)));
-        Ok(Trust::Tenants(found))
+        let found: TenantIssuers = found.into();
+        self.known.insert(issuer_key.to_owned(), (asked_at, Arc::clone(&found)));
+        Ok(found)
     }
 }

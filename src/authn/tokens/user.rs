@@ -1,10 +1,12 @@
 //! What a proved token says of its user.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::Flaw;
 use super::claims::Claims;
-use crate::domain::{ClaimPath, Role, Roles, TenantId, TrustedIssuer, User, UserClaims};
+use crate::domain::{ClaimPath, Identity, Role, Roles, TenantId, TrustedIssuer, User, UserClaims};
 
 /// A user of an issuer that the instance trusts. Whoever belongs to a tenant is never root.
 pub(super) fn of_instance(trusted: &TrustedIssuer, claims: &Claims<'_>) -> Result<User, Flaw> {
@@ -15,30 +17,30 @@ pub(super) fn of_instance(trusted: &TrustedIssuer, claims: &Claims<'_>) -> Resul
     let roles = Roles::known(named.iter().copied().chain(given.map(|role| role.as_str())));
     let roles = if tenant.is_some() { roles.without(Role::Root) } else { roles };
     let subject = subject(&trusted.subject_claim, claims)?;
-    user(User::new(tenant, trusted.issuer.key(), subject), &roles, &groups, claims)
+    let identity = identity(Identity::new(trusted.issuer.key(), subject), &roles, &groups, claims)?;
+    Ok(User::new(tenant, Arc::new(identity)))
 }
 
-/// A user of a tenant's own issuer, before it is said which tenant that is; it is never root.
+/// What a token of a tenant's own issuer says, whichever tenant that is; nobody is root by it.
 pub(super) fn of_tenant(
     issuer_key: &str,
     roles_claim: &ClaimPath,
     groups_claim: &ClaimPath,
     claims: &Claims<'_>,
-) -> Result<User, Flaw> {
+) -> Result<Identity, Flaw> {
     let groups = claims.names_at(groups_claim)?;
     let roles = Roles::known(claims.names_at(roles_claim)?).without(Role::Root);
     let subject = subject_of(claims.text("sub")?, "sub")?;
-    user(User::new(None, issuer_key, subject), &roles, &groups, claims)
+    identity(Identity::new(issuer_key, subject), &roles, &groups, claims)
 }
 
-fn user(mut user: User, roles: &Roles, groups: &[&str], claims: &Claims<'_>) -> Result<User, Flaw> {
+fn identity(bare: Identity, roles: &Roles, names: &[&str], claims: &Claims<'_>) -> Result<Identity, Flaw> {
     let owned = |text: Option<&str>| text.map(str::to_owned);
-    user.roles = roles.closure();
-    user.groups = groups.iter().map(|&name| name.to_owned()).collect();
-    user.groups.sort_unstable();
-    user.groups.dedup();
-    user.claims = UserClaims {
-        scopes: claims.text("scope")?.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+    let mut groups: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    let claims = UserClaims {
+        scopes: claims.scopes()?.into_iter().map(str::to_owned).collect(),
         client_id: owned(claims.text("client_id")?.or(claims.text("azp")?)),
         email: owned(claims.text("email")?),
         email_verified: claims.truth("email_verified")?,
@@ -46,7 +48,7 @@ fn user(mut user: User, roles: &Roles, groups: &[&str], claims: &Claims<'_>) -> 
         amr: claims.texts("amr")?.map(|methods| methods.into_iter().map(str::to_owned).collect()),
         auth_time: claims.time("auth_time")?,
     };
-    Ok(user)
+    Ok(Identity { roles: roles.closure(), groups, claims, ..bare })
 }
 
 fn subject<'a>(path: &ClaimPath, claims: &Claims<'a>) -> Result<&'a str, Flaw> {
@@ -126,12 +128,12 @@ mod tests {
         of_instance(&trusted(), &Claims(claims.as_object().unwrap()))
     }
 
-    fn of_tenants(claims: &Value) -> Result<User, Flaw> {
+    fn of_tenants(claims: &Value) -> Result<Identity, Flaw> {
         of_tenant("https://h", &path("gatewood_roles"), &path("groups"), &Claims(claims.as_object().unwrap()))
     }
 
-    fn roles(user: &User) -> String {
-        user.roles.names().collect::<Vec<_>>().join(" ")
+    fn roles(identity: &Identity) -> String {
+        identity.roles.names().collect::<Vec<_>>().join(" ")
     }
 
     const ADMIN: &str = "admin editor pep security viewer";
@@ -139,10 +141,10 @@ mod tests {
     #[test]
     fn an_issuer_of_the_instance_gives_any_role_by_name_or_by_group() {
         let user = of_trusted(&json!({ "sub": "s", "roles": ["admin", "emperor"] })).unwrap();
-        assert_eq!((user.id(), roles(&user).as_str()), ("https://h#s", ADMIN));
+        assert_eq!((user.id(), roles(user.identity()).as_str()), ("https://h#s", ADMIN));
         let user = of_trusted(&json!({ "sub": "s", "groups": ["team", "other"] })).unwrap();
         assert_eq!(
-            (roles(&user).as_str(), user.groups.as_slice()),
+            (roles(user.identity()).as_str(), user.identity().groups.as_slice()),
             ("viewer", &["other".to_owned(), "team".to_owned()][..])
         );
         for root in [
@@ -150,7 +152,7 @@ mod tests {
             json!({ "sub": "s", "groups": ["ops"] }),
             json!({ "sub": "s", "roles": ["ops"] }),
         ] {
-            assert!(of_trusted(&root).unwrap().roles.contains(Role::Root), "{root}");
+            assert!(of_trusted(&root).unwrap().identity().roles.contains(Role::Root), "{root}");
         }
     }
 
@@ -159,9 +161,9 @@ mod tests {
         let tenant = uuid::Uuid::from_u128(7).to_string();
         let claims = json!({ "sub": "s", "roles": ["root", "pep"], "groups": ["ops"], "org": { "tenant": tenant } });
         let user = of_trusted(&claims).unwrap();
-        assert_eq!((user.id(), roles(&user).as_str()), (format!("{tenant}|https://h#s").as_str(), "pep"));
-        let user = of_tenants(&json!({ "sub": "s", "gatewood_roles": ["root", "admin"], "roles": ["root"] })).unwrap();
-        assert_eq!(roles(&user), ADMIN);
+        assert_eq!((user.id(), roles(user.identity()).as_str()), (format!("{tenant}|https://h#s").as_str(), "pep"));
+        let claims = json!({ "sub": "s", "gatewood_roles": ["root", "admin"], "roles": ["root"] });
+        assert_eq!(roles(&of_tenants(&claims).unwrap()), ADMIN);
         assert_eq!(roles(&of_tenants(&json!({ "sub": "s", "gatewood_roles": "root" })).unwrap()), "");
     }
 
@@ -181,7 +183,7 @@ mod tests {
     fn a_subject_is_there_and_fits_on_a_line() {
         let long = "ü".repeat(255);
         for subject in ["s", "a#b|c", "  ", long.as_str()] {
-            assert_eq!(of_tenants(&json!({ "sub": subject })).unwrap().subject(), subject);
+            assert_eq!(of_tenants(&json!({ "sub": subject })).unwrap().subject, subject);
         }
         let longer = "s".repeat(256);
         for subject in [

@@ -10,13 +10,14 @@ use super::super::freshness::Freshness;
 use super::super::issuers::{KeySets, Requester, VerifyingKey};
 use super::super::presented::PresentedToken;
 use super::super::{Rejection, Stores};
+use super::addressed::Addressed;
 use super::claims::{Claims, Times};
 use super::compact::Compact;
 use super::limits::{Limits, check_age};
-use super::trust::{Trust, Trusts, Untrusted};
-use super::verified::{Admitted, Verified, VerifiedTokens, hash};
+use super::trust::{TenantIssuers, Trust, Trusts, Untrusted};
+use super::verified::{Holder, Verified, VerifiedTokens, hash};
 use super::{Flaw, user};
-use crate::domain::{ClaimPath, Clock, IssuerUrl, SignatureAlgorithm, TenantId, TenantIssuer, TrustedIssuer, User};
+use crate::domain::{ClaimPath, Clock, IssuerUrl, SignatureAlgorithm, TrustedIssuer, User};
 use crate::persistence::{OidcConfigs, StoreError};
 
 /// Which tokens are trusted, and how they are read.
@@ -48,7 +49,6 @@ pub(in crate::authn) struct Verifier {
     trusts: Trusts,
     limits: Limits,
     verified: VerifiedTokens,
-    freshness: Arc<Freshness>,
     clock: Clock,
     skew: Duration,
     roles_claim: ClaimPath,
@@ -82,9 +82,8 @@ impl Verifier {
         Self {
             key_sets,
             trusts: Trusts::new(issuers, tenants, Arc::clone(&freshness), look_ups),
-            limits: Limits::new(stores.oidc_settings.clone(), Arc::clone(&freshness)),
+            limits: Limits::new(stores.oidc_settings.clone(), freshness),
             verified: VerifiedTokens::default(),
-            freshness,
             clock,
             skew: clock_skew,
             roles_claim: tenant_roles_claim,
@@ -96,16 +95,25 @@ impl Verifier {
     pub(in crate::authn) async fn user(&self, token: &PresentedToken) -> Result<Arc<User>, Rejection> {
         let hash = hash(token.expose());
         let known = self.verified.get(&hash).filter(|verified| self.still_counts(verified));
-        let verified = if let Some(verified) = known {
-            verified
+        let (verified, tenants) = if let Some(verified) = known {
+            let tenants = self.admitting(&verified).await?;
+            (verified, tenants)
         } else {
-            let verified = Arc::new(self.verify(token.expose()).await?);
-            self.verified.put(hash, token.expose().len(), &verified);
-            verified
+            let (verified, tenants) = self.verify(token.expose()).await?;
+            let verified = Arc::new(verified);
+            self.verified.put(hash, &verified);
+            (verified, tenants)
         };
         let limit = self.limits.max_age().await.map_err(Rejection::Unavailable)?;
         check_age(verified.times.issued, self.clock.now(), limit).map_err(Rejection::TooOld)?;
-        verified.admitted.user(token.about()).map_err(|_ambiguous| Rejection::AmbiguousTenant)
+        match &verified.holder {
+            Holder::Known(user) => Ok(Arc::clone(user)),
+            Holder::OfTenants(addressed, identity) => {
+                let chosen = addressed.choose(&tenants, token.about());
+                let tenant = chosen.map_err(|_ambiguous| Rejection::AmbiguousTenant)?;
+                Ok(Arc::new(User::new(Some(tenant), Arc::clone(identity))))
+            }
+        }
     }
 
     /// Whether the instance itself trusts whoever is at this place.
@@ -128,52 +136,70 @@ impl Verifier {
         Ok(())
     }
 
-    /// Whether what was proved then is so now: nothing was taken away, its key is in force, and its
-    /// time has not passed.
+    /// Whether what was proved then is so now: its key is in force, and its time has not passed.
     fn still_counts(&self, verified: &Verified) -> bool {
-        self.freshness.counts(verified.generation)
-            && verified.times.check(self.clock.now(), self.skew).is_ok()
+        verified.times.check(self.clock.now(), self.skew).is_ok()
             && self.key_sets.is_current(&verified.issuer_key, &verified.key)
     }
 
-    async fn verify(&self, token: &str) -> Result<Verified, Rejection> {
+    /// The tenants that trust the issuer of a proved token, one of which admits it. None, where the
+    /// instance trusts it, which it does for as long as it runs.
+    async fn admitting(&self, verified: &Verified) -> Result<TenantIssuers, Rejection> {
+        match &verified.holder {
+            Holder::Known(_) => Ok(TenantIssuers::default()),
+            Holder::OfTenants(addressed, _) => {
+                let tenants = self.trusts.of_tenants(&verified.issuer_key).await?;
+                addressed.check(&tenants)?;
+                Ok(tenants)
+            }
+        }
+    }
+
+    async fn verify(&self, token: &str) -> Result<(Verified, TenantIssuers), Rejection> {
         let compact = Compact::read(token)?;
         let claims = Claims(&compact.claims);
         let issuer = claims.text("iss")?.ok_or_else(|| Flaw::new("it has no `iss`"))?;
         let issuer = IssuerUrl::parse("iss", issuer).map_err(|invalid| Flaw::new(invalid.to_string()))?;
         let audiences = claims.texts("aud")?.ok_or_else(|| Flaw::new("it has no `aud`"))?;
-        let generation = self.freshness.generation();
-        let admitting = match self.trusts.of(&issuer).await? {
-            Trust::Instance(trusted) => Admitting::instance(trusted, &audiences, compact.algorithm)?,
-            Trust::Tenants(configs) => Admitting::tenants(&configs, &audiences)?,
-        };
-        let admitting = admitting.for_kind_of(&claims)?;
+        if claims.has("events") {
+            return Err(Flaw::new("it reports an event (`events`) and is no access token").into());
+        }
+        let is_id_token = user::is_id_token(&claims);
+        let audiences = audiences.into_iter().map(str::to_owned).collect();
+        let addressed = Addressed { audiences, is_id_token };
+        let trust = self.trusts.of(&issuer).await?;
+        match &trust {
+            Trust::Instance(trusted) => check_for_instance(trusted, &addressed, compact.algorithm)?,
+            Trust::Tenants(tenants) => addressed.check(tenants)?,
+        }
         let times = Times::read(&claims)?;
         times.check(self.clock.now(), self.skew)?;
-        let key = self.prove(&issuer, &admitting, &compact).await?;
-        let admitted = match admitting {
-            Admitting::Instance(trusted) => Admitted::One(Arc::new(user::of_instance(&trusted, &claims)?)),
-            Admitting::Tenants(configs) => {
-                let user = user::of_tenant(issuer.key(), &self.roles_claim, &self.groups_claim, &claims)?;
-                Admitted::to(user, configs.into_iter().map(|config| config.tenant))
+        let admitting = match &trust {
+            Trust::Instance(_) => None,
+            Trust::Tenants(tenants) => Some(addressed.admitting(tenants)),
+        };
+        let requester = admitting.as_deref().map_or(Requester::Instance, Requester::Tenants);
+        let key = self.prove(requester, &issuer, &compact).await?;
+        let (holder, tenants) = match trust {
+            Trust::Instance(trusted) => {
+                (Holder::Known(Arc::new(user::of_instance(&trusted, &claims)?)), TenantIssuers::default())
+            }
+            Trust::Tenants(tenants) => {
+                let identity = user::of_tenant(issuer.key(), &self.roles_claim, &self.groups_claim, &claims)?;
+                (Holder::OfTenants(addressed, Arc::new(identity)), tenants)
             }
         };
-        Ok(Verified { issuer_key: issuer.key().to_owned(), key, generation, times, admitted })
+        Ok((Verified { issuer_key: issuer.key().to_owned(), key, times, holder }, tenants))
     }
 
     /// Checks the signature, with the one key of the issuer that the token names.
     async fn prove(
         &self,
+        requester: Requester<'_>,
         issuer: &IssuerUrl,
-        admitting: &Admitting,
         compact: &Compact<'_>,
     ) -> Result<Arc<VerifyingKey>, Flaw> {
         let algorithm = algorithm_of(compact.algorithm);
-        let tenants = admitting.tenant_ids();
-        let requester = match admitting {
-            Admitting::Instance(_) => Requester::Instance,
-            Admitting::Tenants(_) => Requester::Tenants(&tenants),
-        };
         let found = self.key_sets.find(requester, issuer.key(), compact.kid.as_deref(), algorithm).await;
         let key = found.map_err(|error| Flaw::new(format!("of {}: {error}", issuer.key())))?;
         let genuine = key.algorithms.contains(&algorithm)
@@ -182,61 +208,22 @@ impl Verifier {
     }
 }
 
-/// Who would admit a token, if its signature is good.
-enum Admitting {
-    Instance(Arc<TrustedIssuer>),
-    /// Never empty.
-    Tenants(Vec<TenantIssuer>),
-}
-
-impl Admitting {
-    const OTHER_AUDIENCE: &'static str = "it is meant for somebody else (`aud`)";
-
-    fn instance(trusted: Arc<TrustedIssuer>, audiences: &[&str], algorithm: SignatureAlgorithm) -> Result<Self, Flaw> {
-        if !trusted.audiences.iter().any(|audience| audiences.contains(&audience.as_str())) {
-            return Err(Flaw::new(Self::OTHER_AUDIENCE));
-        }
-        if !trusted.algorithms.contains(&algorithm) {
-            return Err(Flaw::new(format!("its `alg` is {}, which its issuer may not use", algorithm.as_str())));
-        }
-        Ok(Self::Instance(trusted))
+/// Whether an issuer of the instance may issue such a token.
+fn check_for_instance(
+    trusted: &TrustedIssuer,
+    addressed: &Addressed,
+    algorithm: SignatureAlgorithm,
+) -> Result<(), Flaw> {
+    if !trusted.audiences.iter().any(|audience| addressed.audiences.contains(audience)) {
+        return Err(Flaw::other_audience());
     }
-
-    fn tenants(configs: &[TenantIssuer], audiences: &[&str]) -> Result<Self, Flaw> {
-        let meant = |config: &&TenantIssuer| {
-            let own = config.audience.as_deref();
-            audiences.iter().any(|&audience| audience == config.client_id || Some(audience) == own)
-        };
-        let configs: Vec<TenantIssuer> = configs.iter().filter(meant).cloned().collect();
-        if configs.is_empty() { Err(Flaw::new(Self::OTHER_AUDIENCE)) } else { Ok(Self::Tenants(configs)) }
+    if !trusted.algorithms.contains(&algorithm) {
+        return Err(Flaw::new(format!("its `alg` is {}, which its issuer may not use", algorithm.as_str())));
     }
-
-    /// The tenants; none where the instance itself admits it.
-    fn tenant_ids(&self) -> Vec<TenantId> {
-        match self {
-            Self::Instance(_) => Vec::new(),
-            Self::Tenants(configs) => configs.iter().map(|config| config.tenant).collect(),
-        }
+    if addressed.is_id_token && !trusted.accept_id_tokens {
+        return Err(Flaw::new("it is an ID token, and those are not accepted of its issuer"));
     }
-
-    /// Those of them that admit this kind of token.
-    fn for_kind_of(self, claims: &Claims<'_>) -> Result<Self, Flaw> {
-        if claims.has("events") {
-            return Err(Flaw::new("it reports an event (`events`) and is no access token"));
-        }
-        if !user::is_id_token(claims) {
-            return Ok(self);
-        }
-        let refused = || Flaw::new("it is an ID token, and those are not accepted of its issuer");
-        match self {
-            Self::Instance(trusted) if trusted.accept_id_tokens => Ok(Self::Instance(trusted)),
-            Self::Instance(_) => Err(refused()),
-            Self::Tenants(mut configs) => {
-                configs.retain(|config| config.accept_id_tokens);
-                if configs.is_empty() { Err(refused()) } else { Ok(Self::Tenants(configs)) }
-            }
-        }
-    }
+    Ok(())
 }
 
 const fn algorithm_of(algorithm: SignatureAlgorithm) -> Algorithm {

@@ -65,10 +65,10 @@ impl From<Identity> for IdentityBody {
             },
             Caller::User(user) => Self {
                 kind: "user",
-                roles: user.roles.names().collect(),
-                issuer: Some(user.issuer().to_owned()),
-                subject: Some(user.subject().to_owned()),
-                groups: Some(user.groups.clone()),
+                roles: user.identity().roles.names().collect(),
+                issuer: Some(user.identity().issuer.clone()),
+                subject: Some(user.identity().subject.clone()),
+                groups: Some(user.identity().groups.clone()),
                 ..nobody
             },
         }

@@ -1,5 +1,7 @@
 //! Tokens that somebody made up, changed, or meant for somebody else.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -133,6 +135,7 @@ fn changed(world: &World) -> Vec<(String, String)> {
 fn claims(world: &World) -> Vec<(String, String)> {
     let (ours, now) = (&world.ours, chrono::Utc::now().timestamp());
     let (url, long) = (ours.url(), "s".repeat(256));
+    let many: Vec<String> = (0..201).map(|n| format!("{n:x}")).collect();
     let mut tokens = Vec::new();
     for (name, values) in [
         (
@@ -202,6 +205,11 @@ fn claims(world: &World) -> Vec<(String, String)> {
         ("gatewood", vec![json!("root"), json!({ "roles": 7 }), json!({ "roles": [["root"]] })]),
         ("scope", vec![json!(["a"])]),
         ("email", vec![json!(7)]),
+        // A little that becomes much: thousands of entries in one token.
+        ("scope", vec![json!((0..3000).map(|n| format!("{n:x}")).collect::<Vec<_>>().join(" "))]),
+        ("groups", vec![json!(many), json!(many.iter().map(|name| (name.clone(), 1)).collect::<BTreeMap<_, _>>())]),
+        ("amr", vec![json!(many)]),
+        ("aud", vec![json!(many.iter().map(String::as_str).chain([AUDIENCE]).collect::<Vec<_>>())]),
     ] {
         for value in values {
             let mut changed = good(ours);
