@@ -63,7 +63,7 @@ impl Issuers {
     }
 
     fn user(&self, client: &str, role: &str) -> String {
-        let token = self.tenants.token(json!({ "sub": "user", "aud": client, "gatewood_roles": [role] }));
+        let token = self.tenants.token(json!({ "sub": "user", "aud": client, "scope": "", "gatewood_roles": [role] }));
         format!("Bearer {token}")
     }
 

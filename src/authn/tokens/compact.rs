@@ -14,6 +14,8 @@ pub(super) struct Compact<'a> {
     pub(super) algorithm: SignatureAlgorithm,
     /// The key that made it, as its issuer calls it.
     pub(super) kid: Option<String>,
+    /// Whether its header says that it is an access token (RFC 9068, section 2.1).
+    pub(super) is_called_access: bool,
     /// What it says.
     pub(super) claims: Map<String, Value>,
     /// What is signed: header and claims as they were sent.
@@ -40,16 +42,16 @@ impl<'a> Compact<'a> {
         let name = text("alg")?.ok_or_else(|| Flaw::new("its header has no `alg`"))?;
         let algorithm = SignatureAlgorithm::from_name(name)
             .ok_or_else(|| Flaw::new(format!("its `alg` is {}, which is never accepted", quoted(name))))?;
-        if let Some(kind) = text("typ")?
-            && !["JWT", "at+jwt", "application/at+jwt"].iter().any(|known| known.eq_ignore_ascii_case(kind))
-        {
+        let kind = text("typ")?.unwrap_or("JWT");
+        let is_called_access = ["at+jwt", "application/at+jwt"].iter().any(|access| access.eq_ignore_ascii_case(kind));
+        if !is_called_access && !kind.eq_ignore_ascii_case("JWT") {
             return Err(Flaw::new(format!("its `typ` is {}, which is no access token's", quoted(kind))));
         }
         let kid = text("kid")?.map(str::to_owned);
         if kid.as_ref().is_some_and(|kid| kid.len() > 255) {
             return Err(Flaw::new("its `kid` has more than 255 bytes"));
         }
-        Ok(Self { algorithm, kid, claims: part("claims", claims)?, signed, signature })
+        Ok(Self { algorithm, kid, is_called_access, claims: part("claims", claims)?, signed, signature })
     }
 }
 
@@ -76,6 +78,7 @@ mod tests {
         let text = token(r#"{"alg":"ES256","typ":"at+JWT","kid":"k","jku":"https://evil"}"#, r#"{"iss":"i"}"#);
         let compact = Compact::read(&text).unwrap();
         assert_eq!((compact.algorithm, compact.kid.as_deref()), (SignatureAlgorithm::Es256, Some("k")));
+        assert!(compact.is_called_access);
         assert_eq!(compact.claims["iss"], "i");
         assert_eq!(format!("{}.{}", compact.signed, compact.signature), text);
     }

@@ -7,6 +7,7 @@
 mod addressed;
 mod claims;
 mod compact;
+mod kind;
 mod limits;
 mod strict_json;
 mod trust;
@@ -26,6 +27,10 @@ struct Flaw(String);
 impl Flaw {
     fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    fn id_token() -> Self {
+        Self::new("it is an ID token, and those are not accepted of its issuer")
     }
 
     fn other_audience() -> Self {

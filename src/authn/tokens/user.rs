@@ -86,17 +86,6 @@ fn tenant_at(path: &ClaimPath, claims: &Claims<'_>) -> Result<Option<TenantId>, 
     }
 }
 
-/// Whether it says of itself that it is an ID token: it has what only those have (OpenID Connect
-/// Core 1.0, sections 2 and 3.3.2.11), or is called one as some issuers do.
-pub(super) fn is_id_token(claims: &Claims<'_>) -> bool {
-    let called = |name: &str, id: &str| {
-        claims.0.get(name).and_then(Value::as_str).is_some_and(|called| called.eq_ignore_ascii_case(id))
-    };
-    ["nonce", "at_hash", "c_hash"].into_iter().any(|name| claims.has(name))
-        || called("typ", "ID")
-        || called("token_use", "id")
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -236,21 +225,5 @@ mod tests {
         assert_eq!((read.email_verified, read.acr.as_deref()), (Some(false), Some("2")));
         assert_eq!(read.amr.unwrap(), ["pwd", "otp"]);
         assert_eq!(read.auth_time.unwrap().timestamp(), 1_800_000_000);
-    }
-
-    #[test]
-    fn id_tokens_are_recognised() {
-        let is_one = |claims: Value| is_id_token(&Claims(claims.as_object().unwrap()));
-        for claims in [
-            json!({ "nonce": "n" }),
-            json!({ "nonce": null }),
-            json!({ "at_hash": "h" }),
-            json!({ "c_hash": "h" }),
-            json!({ "typ": "ID" }),
-            json!({ "token_use": "id" }),
-        ] {
-            assert!(is_one(claims.clone()), "{claims}");
-        }
-        assert!(!is_one(json!({ "typ": "Bearer", "token_use": "access", "sub": "s" })));
     }
 }

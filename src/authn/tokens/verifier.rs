@@ -13,6 +13,7 @@ use super::super::{Rejection, Stores};
 use super::addressed::Addressed;
 use super::claims::{Claims, Times};
 use super::compact::Compact;
+use super::kind::Kind;
 use super::limits::{Limits, check_age};
 use super::trust::{TenantIssuers, Trust, Trusts, Untrusted};
 use super::verified::{Holder, Verified, VerifiedTokens, hash};
@@ -164,9 +165,9 @@ impl Verifier {
         if claims.has("events") {
             return Err(Flaw::new("it reports an event (`events`) and is no access token").into());
         }
-        let is_id_token = user::is_id_token(&claims);
+        let kind = Kind::of(&claims, compact.is_called_access);
         let audiences = audiences.into_iter().map(str::to_owned).collect();
-        let addressed = Addressed { audiences, is_id_token };
+        let addressed = Addressed { audiences, kind };
         let trust = self.trusts.of(&issuer).await?;
         match &trust {
             Trust::Instance(trusted) => check_for_instance(trusted, &addressed, compact.algorithm)?,
@@ -220,8 +221,8 @@ fn check_for_instance(
     if !trusted.algorithms.contains(&algorithm) {
         return Err(Flaw::new(format!("its `alg` is {}, which its issuer may not use", algorithm.as_str())));
     }
-    if addressed.is_id_token && !trusted.accept_id_tokens {
-        return Err(Flaw::new("it is an ID token, and those are not accepted of its issuer"));
+    if addressed.kind == Kind::Id && !trusted.accept_id_tokens {
+        return Err(Flaw::id_token());
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ impl World {
 
     /// The same, of the tenants' issuer.
     fn of_theirs(&self, claims: Value) -> Caller {
-        bearer(&self.app, &self.theirs.token(with(json!({ "sub": "tom", "aud": CLIENT }), claims)))
+        bearer(&self.app, &self.theirs.token(with(json!({ "sub": "tom", "aud": CLIENT, "scope": "openid" }), claims)))
     }
 
     /// A tenant that trusts its issuer.

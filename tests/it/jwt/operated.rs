@@ -87,7 +87,7 @@ async fn while_the_database_is_away_a_token_is_neither_admitted_nor_called_bad()
     let config = json!({ "issuer_url": theirs.url(), "client_id": CLIENT, "client_secret": "s" });
     app.root().about(&tenant).put("/v1/oidc-config").json(&config).send().await.expect(200);
     let of_ours = bearer(&app, &ours.token(json!({ "sub": "ann", "aud": AUDIENCE })));
-    let of_theirs = bearer(&app, &theirs.token(json!({ "sub": "tom", "aud": CLIENT })));
+    let of_theirs = bearer(&app, &theirs.token(json!({ "sub": "tom", "aud": CLIENT, "scope": "openid" })));
     for user in [&of_ours, &of_theirs] {
         user.get("/v1/whoami").send().await.expect(200);
     }

@@ -80,9 +80,15 @@ in_a_world! {
     async fn an_id_token_is_refused_unless_the_configuration_takes_it(world) {
         let acme = world.tenant("Acme").await;
         let id_token = || world.of_theirs(json!({ "nonce": "n" }));
-        id_token().get("/v1/whoami").send().await.expect(401);
+        let unmarked = || world.of_theirs(json!({ "scope": null, "azp": CLIENT, "auth_time": 1_800_000_000 }));
+        for refused in [id_token(), unmarked()] {
+            refused.get("/v1/whoami").send().await.expect(401);
+        }
+        let with_nonce = world.of_theirs(json!({ "nonce": "n", "typ": "Bearer" }));
+        with_nonce.get("/v1/whoami").send().await.expect(200);
         world.configure(&acme, json!({ "accept_id_tokens": true })).await;
         id_token().get("/v1/whoami").send().await.expect(200);
+        unmarked().get("/v1/whoami").send().await.expect(200);
         let stored = world.app.root().about(&acme).get("/v1/oidc-config").send().await.expect(200).json();
         assert_eq!((stored.get("audience"), &stored["accept_id_tokens"]), (None, &json!(true)));
         world.configure(&acme, json!({ "accept_id_tokens": false })).await;
@@ -148,7 +154,8 @@ async fn a_configuration_that_named_an_issuer_before_the_instance_did_admits_nob
         let acme = app.tenant("Acme").await;
         let body = json!({ "issuer_url": format!("{}/", issuer.url()), "client_id": CLIENT, "client_secret": "s" });
         app.root().about(&acme).put("/v1/oidc-config").json(&body).send().await.expect(200);
-        let of_client = issuer.token(json!({ "sub": "tom", "aud": CLIENT, "gatewood_roles": ["admin"] }));
+        let of_client =
+            issuer.token(json!({ "sub": "tom", "aud": CLIENT, "scope": "openid", "gatewood_roles": ["admin"] }));
         bearer(&app, &of_client).about(&acme).get("/v1/oidc-config").send().await.expect(200);
         let root_key = app.root_key.clone();
         let mut flags = trusting(&issuer);

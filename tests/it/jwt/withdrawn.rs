@@ -50,7 +50,7 @@ in_a_world! {
     async fn the_other_replica_follows_within_a_second_and_a_half(world) {
         let acme = world.tenant("Acme").await;
         let other = world.app.replica().await;
-        let token = world.theirs.token(json!({ "sub": "tom", "aud": super::CLIENT }));
+        let token = world.theirs.token(json!({ "sub": "tom", "aud": super::CLIENT, "scope": "openid" }));
         let there = bearer(&other, &token);
         there.get("/v1/whoami").send().await.expect(200);
         world.app.root().about(&acme).delete("/v1/oidc-config").send().await.expect(204);
