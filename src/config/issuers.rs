@@ -18,6 +18,8 @@ struct IssuerTable {
     subject_claim: Option<String>,
     groups_claim: Option<String>,
     tenant_claim: Option<String>,
+    #[serde(default)]
+    tenantless: bool,
     roles_claim: Option<String>,
     roles: Option<BTreeMap<String, String>>,
     #[serde(default)]
@@ -71,6 +73,10 @@ fn checked(table: IssuerTable) -> Result<TrustedIssuer, Invalid> {
     let claim = |field: &str, text: Option<String>| text.map(|text| ClaimPath::parse(field, &text)).transpose();
     let usual =
         |field: &str, text: Option<String>, usual: &str| ClaimPath::parse(field, text.as_deref().unwrap_or(usual));
+    if table.tenantless && table.tenant_claim.is_none() {
+        let what = "is true without `tenant_claim`; no user of the issuer has a tenant then anyway";
+        return Err(Invalid::new("tenantless", what));
+    }
     Ok(TrustedIssuer {
         issuer: IssuerUrl::parse("issuer", &table.issuer)?,
         audiences: audiences(table.audience)?,
@@ -81,6 +87,7 @@ fn checked(table: IssuerTable) -> Result<TrustedIssuer, Invalid> {
         subject_claim: usual("subject_claim", table.subject_claim, "sub")?,
         groups_claim: usual("groups_claim", table.groups_claim, "groups")?,
         tenant_claim: claim("tenant_claim", table.tenant_claim)?,
+        tenantless: table.tenantless,
         roles_claim: claim("roles_claim", table.roles_claim)?,
         roles: roles(table.roles.unwrap_or_default())?,
         accept_id_tokens: table.accept_id_tokens,
@@ -130,7 +137,7 @@ mod tests {
             (&["sub".to_owned()][..], &["groups".to_owned()][..])
         );
         assert!(issuer.tenant_claim.is_none() && issuer.roles_claim.is_none() && issuer.roles.is_empty());
-        assert!(!issuer.accept_id_tokens);
+        assert!(!issuer.accept_id_tokens && !issuer.tenantless);
         assert!(read("[]").unwrap().is_empty());
     }
 
@@ -155,6 +162,8 @@ mod tests {
             ("subject_claim", json!(""), "subject_claim: has 0 characters"),
             ("groups_claim", json!("/a//b"), "groups_claim: `/a//b` is no JSON pointer"),
             ("tenant_claim", json!(["t"]), "tenant_claim: invalid type"),
+            ("tenantless", json!("yes"), "tenantless: invalid type"),
+            ("tenantless", json!(true), "tenantless: is true without `tenant_claim`"),
             ("roles", json!({ "ops": "emperor" }), "roles.ops: `emperor` is not a role"),
             ("accept_id_tokens", json!("yes"), "accept_id_tokens: invalid type"),
             ("audiences", json!("a"), "unknown field `audiences`"),

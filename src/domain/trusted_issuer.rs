@@ -21,6 +21,9 @@ pub struct TrustedIssuer {
     pub groups_claim: ClaimPath,
     /// Where the tenant's id stands, if its users have tenants.
     pub tenant_claim: Option<ClaimPath>,
+    /// Whether a token that names no tenant is one of the instance's users, although there is a claim for
+    /// the tenant. Who asks for a token can often leave claims out, so this is for the operator to say.
+    pub tenantless: bool,
     /// Where names of Gatewood's roles stand, if it gives them.
     pub roles_claim: Option<ClaimPath>,
     /// The role that a group, or a value of the roles claim, gives.

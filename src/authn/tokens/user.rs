@@ -12,7 +12,10 @@ use crate::domain::{ClaimPath, Identity, Role, Roles, TenantId, TrustedIssuer, U
 pub(super) fn of_instance(trusted: &TrustedIssuer, claims: &Claims<'_>) -> Result<User, Flaw> {
     let groups = claims.names_at(&trusted.groups_claim)?;
     let named = trusted.roles_claim.as_ref().map(|path| claims.names_at(path)).transpose()?.unwrap_or_default();
-    let tenant = trusted.tenant_claim.as_ref().map(|path| tenant_at(path, claims)).transpose()?.flatten();
+    let tenant = match &trusted.tenant_claim {
+        Some(path) => tenant_at(path, trusted.tenantless, claims)?,
+        None => None,
+    };
     let given = groups.iter().chain(&named).filter_map(|name| trusted.roles.get(*name));
     let roles = Roles::known(named.iter().copied().chain(given.map(|role| role.as_str())));
     let roles = if tenant.is_some() { roles.without(Role::Root) } else { roles };
@@ -74,10 +77,13 @@ fn subject_of<'a>(text: Option<&'a str>, name: &str) -> Result<&'a str, Flaw> {
     Ok(text)
 }
 
-fn tenant_at(path: &ClaimPath, claims: &Claims<'_>) -> Result<Option<TenantId>, Flaw> {
+/// A claim that is missing is often the choice of whoever asked for the token, and must not lift somebody
+/// out of a tenant.
+fn tenant_at(path: &ClaimPath, tenantless: bool, claims: &Claims<'_>) -> Result<Option<TenantId>, Flaw> {
     let name = path.names().join("/");
     match claims.at(path)? {
-        None => Ok(None),
+        None if tenantless => Ok(None),
+        None => Err(Flaw::new(format!("it has no `{name}`, and its issuer may name no user without (`tenantless`)"))),
         Some(Value::String(text)) => match TenantId::parse(&name, text) {
             Ok(tenant) => Ok(Some(tenant)),
             Err(invalid) => Err(Flaw::new(invalid.to_string())),
@@ -107,6 +113,7 @@ mod tests {
             subject_claim: path("sub"),
             groups_claim: path("groups"),
             tenant_claim: Some(path("/org/tenant")),
+            tenantless: true,
             roles_claim: Some(path("roles")),
             roles: BTreeMap::from([("ops".to_owned(), Role::Root), ("team".to_owned(), Role::Viewer)]),
             accept_id_tokens: false,
@@ -165,7 +172,14 @@ mod tests {
         for org in [json!(null), json!("x"), json!([])] {
             assert!(of_trusted(&json!({ "sub": "s", "org": org })).is_err(), "{org}");
         }
-        assert!(of_trusted(&json!({ "sub": "s", "org": {} })).unwrap().tenant().is_none());
+        for none in [json!({ "sub": "s", "org": {} }), json!({ "sub": "s" })] {
+            assert!(of_trusted(&none).unwrap().tenant().is_none());
+            let strict = TrustedIssuer { tenantless: false, ..trusted() };
+            let flaw = of_instance(&strict, &Claims(none.as_object().unwrap())).unwrap_err();
+            assert!(flaw.to_string().starts_with("it has no `org/tenant`"), "{flaw}");
+        }
+        let strict = TrustedIssuer { tenantless: false, tenant_claim: None, ..trusted() };
+        assert!(of_instance(&strict, &Claims(json!({ "sub": "s" }).as_object().unwrap())).is_ok());
     }
 
     #[test]

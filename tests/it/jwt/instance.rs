@@ -118,6 +118,22 @@ in_a_world! {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_names_no_tenant_is_of_none_only_where_the_issuer_may() {
+    let issuer = crate::support::TestIssuer::start().await;
+    let issuers = json!([{
+        "issuer": issuer.url(), "audience": AUDIENCE, "tenant_claim": "tenant", "roles_claim": "roles",
+    }]);
+    let mut flags = issuer.trust();
+    flags.push(("issuers", issuers.to_string()));
+    let app = TestServer::start_with(Backend::Sqlite, Tweaks { flags, ..Tweaks::default() }).await;
+    let tenant = app.tenant("Acme").await;
+    let claims = json!({ "sub": "ann", "aud": AUDIENCE, "roles": ["root"] });
+    super::bearer(&app, &issuer.token(claims.clone())).get("/v1/whoami").send().await.expect(401);
+    let user = super::bearer(&app, &issuer.token(with(claims, json!({ "tenant": tenant }))));
+    user.get("/v1/whoami").send().await.expect(200);
+}
+
 /// The error of a start with these issuers.
 fn refused(issuers: &Value) -> String {
     let flags = [("issuers", issuers.to_string())];

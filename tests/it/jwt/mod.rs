@@ -32,7 +32,7 @@ fn trusting(issuer: &TestIssuer) -> Vec<(&'static str, String)> {
     let issuers = json!([{
         "issuer": issuer.url(), "audience": [AUDIENCE, "other"],
         "algorithms": ["RS256", "ES256", "EdDSA"],
-        "tenant_claim": "tenant", "roles_claim": "/gatewood/roles", "roles": { "ops": "root", "readers": "viewer" },
+        "tenant_claim": "tenant", "tenantless": true, "roles_claim": "/gatewood/roles", "roles": { "ops": "root", "readers": "viewer" },
     }]);
     let mut flags = issuer.trust();
     flags.push(("issuers", issuers.to_string()));
