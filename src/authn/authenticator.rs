@@ -5,11 +5,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
-
 use super::freshness::Freshness;
 use super::issuers::KeySets;
 use super::key_cache::{KeyCache, Known};
+use super::look_ups::{LookUp, LookUps};
 use super::tokens::{Shared, Verifier};
 use super::{Presented, TokenTrust, TooOld};
 use crate::domain::{ApiKeyId, Caller, Clock, IssuerUrl, KeyHolder, KeyMaterial, StoredCredential, Timestamp};
@@ -65,6 +64,8 @@ pub struct Stores {
     pub oidc_configs: OidcConfigs,
     /// The settings of the instance, for how old a token may be.
     pub oidc_settings: StoredOidcSettings,
+    /// How long a request waits for its turn to ask them.
+    pub wait: Duration,
 }
 
 /// Authenticates callers.
@@ -74,7 +75,7 @@ pub struct Authenticator {
     timing: Timing,
     freshness: Arc<Freshness>,
     cache: KeyCache,
-    look_ups: Arc<Semaphore>,
+    look_ups: Arc<LookUps>,
     tokens: Verifier,
     used: Mutex<HashMap<ApiKeyId, Timestamp>>,
 }
@@ -82,15 +83,13 @@ pub struct Authenticator {
 impl Authenticator {
     /// How many keys are kept in memory: about 6 MiB when all are.
     const CAPACITY: usize = 10_000;
-    /// How many keys or issuers are looked up at once.
-    const LOOK_UPS: usize = 2;
 
     /// An authenticator for the keys of this database and the tokens of these issuers.
     #[must_use]
     pub fn new(stores: Stores, key_sets: KeySets, trust: TokenTrust, clock: Clock, timing: Timing) -> Self {
         let freshness = Arc::new(Freshness::new(timing.fresh_for));
         let cache = KeyCache::new(Self::CAPACITY, Arc::clone(&freshness));
-        let look_ups = Arc::new(Semaphore::new(Self::LOOK_UPS));
+        let look_ups = Arc::new(LookUps::new(stores.wait));
         let shared =
             Shared { clock: clock.clone(), freshness: Arc::clone(&freshness), look_ups: Arc::clone(&look_ups) };
         let tokens = Verifier::new(key_sets, trust, &stores, shared);
@@ -125,8 +124,11 @@ impl Authenticator {
     }
 
     async fn look_up(&self, id: ApiKeyId) -> Result<Arc<Known>, Rejection> {
-        // Anybody can make well-formed keys that nobody knows; asking about them must not take every connection.
-        let _turn = self.look_ups.acquire().await;
+        let about = if self.cache.was_known(id) { LookUp::Known } else { LookUp::StrangeKey };
+        let _turn = self.look_ups.turn(about).await.map_err(Rejection::Unavailable)?;
+        if let Some(known) = self.cache.get(id) {
+            return Ok(known);
+        }
         let asked_at = self.freshness.generation();
         let found = self.stores.keys.credential(id).await.map_err(Rejection::Unavailable)?;
         let credential = found.ok_or(Rejection::Rejected)?;

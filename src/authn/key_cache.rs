@@ -33,6 +33,11 @@ impl KeyCache {
         self.freshness.counts(known.generation).then_some(known)
     }
 
+    /// Whether this key was known, perhaps before something was taken away.
+    pub(super) fn was_known(&self, id: ApiKeyId) -> bool {
+        self.entries.peek(&id).is_some()
+    }
+
     /// Keeps what the database said. `asked_at` was taken before it was asked.
     pub(super) fn put(&self, credential: StoredCredential, holder: Arc<KeyHolder>, asked_at: Generation) -> Arc<Known> {
         let noted_minute = AtomicI64::new(i64::MIN);

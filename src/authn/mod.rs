@@ -4,6 +4,7 @@ mod authenticator;
 mod freshness;
 pub mod issuers;
 mod key_cache;
+mod look_ups;
 mod presented;
 mod tokens;
 

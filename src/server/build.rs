@@ -232,6 +232,7 @@ async fn authenticator(
         instance,
         oidc_configs: repositories.oidc_configs.clone(),
         oidc_settings: repositories.oidc_settings.clone(),
+        wait: config.database.wait,
     };
     let trust = TokenTrust {
         issuers: config.issuers.clone(),

@@ -333,6 +333,25 @@ async fn a_postgres_that_falls_silent_is_503_in_bounded_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_of_strangers_is_503_in_bounded_time_while_postgres_is_silent() {
+    let (app, relay) = behind_a_relay(vec![("database.wait", "300ms".to_owned())]).await;
+    let issuer = crate::support::TestIssuer::start().await;
+    relay.hold();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let began = Instant::now();
+    let token = |number| {
+        let claims = json!({ "iss": format!("https://h/{number}"), "aud": "a", "sub": "s" });
+        app.anonymous().with("authorization", format!("Bearer {}", issuer.token(claims)))
+    };
+    let strangers = (0..30).flat_map(|number| [token(number), app.with_key(&fresh_key())]);
+    let answers: Vec<_> = strangers.map(|stranger| tokio::spawn(stranger.get("/v1/whoami").send())).collect();
+    for answer in answers {
+        unavailable(answer.await.unwrap());
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_that_nobody_lets_go_of_is_503_in_bounded_time_and_blocks_nobody_else() {
     let app = TestServer::start_with(
         Backend::Postgres,

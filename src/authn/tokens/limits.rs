@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use tokio::sync::Mutex;
+
 use super::super::freshness::{Freshness, Generation};
 use crate::domain::Timestamp;
 use crate::persistence::{StoreError, StoredOidcSettings};
@@ -33,19 +35,25 @@ pub(super) struct Limits {
     stored: StoredOidcSettings,
     known: RwLock<Option<(Generation, Option<Duration>)>>,
     freshness: Arc<Freshness>,
+    /// One read at a time: whoever waits finds its answer.
+    reading: Mutex<()>,
+    /// How long anybody waits for that.
+    wait: Duration,
 }
 
 impl Limits {
-    pub(super) fn new(stored: StoredOidcSettings, freshness: Arc<Freshness>) -> Self {
-        Self { stored, known: RwLock::new(None), freshness }
+    pub(super) fn new(stored: StoredOidcSettings, freshness: Arc<Freshness>, wait: Duration) -> Self {
+        Self { stored, known: RwLock::new(None), freshness, reading: Mutex::default(), wait }
     }
 
     /// How old a token may be at this moment.
     pub(super) async fn max_age(&self) -> Result<Option<Duration>, StoreError> {
-        let known = self.known.read().ok().and_then(|known| *known);
-        if let Some((read_in, limit)) = known
-            && self.freshness.counts(read_in)
-        {
+        if let Some(limit) = self.remembered() {
+            return Ok(limit);
+        }
+        let too_long = |_elapsed| StoreError::Unavailable("too many callers wait for the settings".to_owned());
+        let _reading = tokio::time::timeout(self.wait, self.reading.lock()).await.map_err(too_long)?;
+        if let Some(limit) = self.remembered() {
             return Ok(limit);
         }
         let asked_at = self.freshness.generation();
@@ -54,6 +62,12 @@ impl Limits {
             *known = Some((asked_at, limit));
         }
         Ok(limit)
+    }
+
+    /// What was read lately, if it still counts.
+    fn remembered(&self) -> Option<Option<Duration>> {
+        let (read_in, limit) = self.known.read().ok().and_then(|known| *known)?;
+        self.freshness.counts(read_in).then_some(limit)
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
 
 use super::super::freshness::{Freshness, Generation};
+use super::super::look_ups::{LookUp, LookUps};
 use super::Flaw;
 use crate::domain::{IssuerUrl, TenantIssuer, TrustedIssuer};
 use crate::persistence::{OidcConfigs, StoreError};
@@ -47,7 +47,7 @@ pub(super) struct Trusts {
     /// them, and must not push out the others.
     unknown: Cache<[u8; 32], Generation>,
     freshness: Arc<Freshness>,
-    look_ups: Arc<Semaphore>,
+    look_ups: Arc<LookUps>,
 }
 
 impl Trusts {
@@ -58,7 +58,7 @@ impl Trusts {
         instance: Vec<TrustedIssuer>,
         tenants: OidcConfigs,
         freshness: Arc<Freshness>,
-        look_ups: Arc<Semaphore>,
+        look_ups: Arc<LookUps>,
     ) -> Self {
         let by_key = |trusted: TrustedIssuer| (trusted.issuer.key().to_owned(), Arc::new(trusted));
         let instance = instance.into_iter().map(by_key).collect();
@@ -89,21 +89,20 @@ impl Trusts {
 
     /// What tenants say of an issuer, of which [`IssuerUrl::key`] is given; never empty.
     pub(super) async fn of_tenants(&self, issuer_key: &str) -> Result<TenantIssuers, Untrusted> {
-        let nobody = || Untrusted::from(Flaw::new("nobody trusts its issuer (`iss`)"));
-        if let Some((read_in, tenants)) = self.known.get(issuer_key)
-            && self.freshness.counts(read_in)
-        {
-            return Ok(tenants);
-        }
         let hash: [u8; 32] = Sha256::digest(issuer_key).into();
-        if self.unknown.get(&hash).is_some_and(|read_in| self.freshness.counts(read_in)) {
-            return Err(nobody());
+        if let Some(answer) = self.remembered(issuer_key, &hash) {
+            return answer;
         }
-        // Anybody can name issuers that nobody knows; asking about them must not take every connection.
-        let _turn = self.look_ups.acquire().await;
+        let was_known = self.known.peek(issuer_key).is_some();
+        let about = if was_known { LookUp::Known } else { LookUp::StrangeIssuer };
+        let _turn = self.look_ups.turn(about).await.map_err(Untrusted::Unavailable)?;
+        if let Some(answer) = self.remembered(issuer_key, &hash) {
+            return answer;
+        }
         let asked_at = self.freshness.generation();
         let found = self.tenants.of_issuer(issuer_key.to_owned()).await.map_err(Untrusted::Unavailable)?;
         if found.is_empty() {
+            self.known.remove(issuer_key);
             self.unknown.insert(hash, asked_at);
             return Err(nobody());
         }
@@ -111,4 +110,19 @@ impl Trusts {
         self.known.insert(issuer_key.to_owned(), (asked_at, Arc::clone(&found)));
         Ok(found)
     }
+
+    /// What was found lately, if it still counts.
+    fn remembered(&self, issuer_key: &str, hash: &[u8; 32]) -> Option<Result<TenantIssuers, Untrusted>> {
+        if let Some((read_in, tenants)) = self.known.get(issuer_key)
+            && self.freshness.counts(read_in)
+        {
+            return Some(Ok(tenants));
+        }
+        let is_unknown = self.unknown.get(hash).is_some_and(|read_in| self.freshness.counts(read_in));
+        is_unknown.then(|| Err(nobody()))
+    }
+}
+
+fn nobody() -> Untrusted {
+    Flaw::new("nobody trusts its issuer (`iss`)").into()
 }

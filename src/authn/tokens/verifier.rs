@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, crypto};
-use tokio::sync::Semaphore;
 
 use super::super::freshness::Freshness;
 use super::super::issuers::{KeySets, Requester, VerifyingKey};
+use super::super::look_ups::LookUps;
 use super::super::presented::PresentedToken;
 use super::super::{Rejection, Stores};
 use super::addressed::Addressed;
@@ -40,8 +40,8 @@ pub(in crate::authn) struct Shared {
     pub(in crate::authn) clock: Clock,
     /// Whether what was read from the database still counts.
     pub(in crate::authn) freshness: Arc<Freshness>,
-    /// Turns for look-ups on behalf of strangers.
-    pub(in crate::authn) look_ups: Arc<Semaphore>,
+    /// Turns for look-ups.
+    pub(in crate::authn) look_ups: Arc<LookUps>,
 }
 
 /// Verifies tokens.
@@ -83,7 +83,7 @@ impl Verifier {
         Self {
             key_sets,
             trusts: Trusts::new(issuers, tenants, Arc::clone(&freshness), look_ups),
-            limits: Limits::new(stores.oidc_settings.clone(), freshness),
+            limits: Limits::new(stores.oidc_settings.clone(), freshness, stores.wait),
             verified: VerifiedTokens::default(),
             clock,
             skew: clock_skew,
