@@ -3,6 +3,7 @@
 use super::{App, AppError, Command, Permit};
 use crate::domain::{Invalid, IssuerUrl, OidcConfig, OidcConfigDraft, Precondition, TenantId};
 use crate::mapping::{Attribute, Resource};
+use crate::persistence::{StoreError, Upserted};
 use crate::policy::ActionUse;
 
 /// The resource type of every command here.
@@ -148,8 +149,22 @@ impl App {
         let origin = self.origin(&permit);
         let UpsertOidcConfig { tenant, draft, precondition } = permit.into_command();
         self.refuse_issuer_of_instance(&draft.issuer)?;
-        let _forgetting = self.authenticator.forgetting();
-        Ok(self.repositories.oidc_configs.upsert(tenant, draft, precondition, origin).await?)
+        let forgetting = self.authenticator.forgetting();
+        let outcome = self.repositories.oidc_configs.upsert(tenant, draft, precondition, origin).await;
+        if outcome.as_ref().map_or_else(StoreError::left_all_as_it_was, |stored| !stored.admits_others) {
+            forgetting.is_needless();
+        }
+        let Upserted { config, shared_with, .. } = outcome?;
+        if let Some(other) = shared_with.first() {
+            tracing::warn!(
+                tenant.id = %tenant,
+                issuer = config.issuer_url,
+                other_tenant.id = %other,
+                other_tenants = shared_with.len(),
+                "several tenants admit the same tokens, whose holders have to send X-Tenant-ID now"
+            );
+        }
+        Ok(config)
     }
 
     /// No tenant may name an issuer of the instance: its users are the instance's, whatever tenants say.
@@ -170,7 +185,11 @@ impl App {
     pub async fn delete_oidc_config(&self, permit: Permit<DeleteOidcConfig>) -> Result<(), AppError> {
         let origin = self.origin(&permit);
         let DeleteOidcConfig { tenant, precondition } = permit.into_command();
-        let _forgetting = self.authenticator.forgetting();
-        Ok(self.repositories.oidc_configs.delete(tenant, precondition, origin).await?)
+        let forgetting = self.authenticator.forgetting();
+        let outcome = self.repositories.oidc_configs.delete(tenant, precondition, origin).await;
+        if outcome.as_ref().is_err_and(StoreError::left_all_as_it_was) {
+            forgetting.is_needless();
+        }
+        Ok(outcome?)
     }
 }

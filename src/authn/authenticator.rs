@@ -139,7 +139,7 @@ impl Authenticator {
     /// Forgets what is cached when it is dropped, whatever came of the change: a caller who goes away
     /// before the answer must not leave a right behind that was taken away.
     pub fn forgetting(&self) -> Forgetting<'_> {
-        Forgetting(self)
+        Forgetting(Some(self))
     }
 
     /// Whether the database answered lately.
@@ -233,10 +233,19 @@ fn holder_of(credential: &StoredCredential) -> KeyHolder {
 
 /// Forgets at its end.
 #[must_use]
-pub struct Forgetting<'a>(&'a Authenticator);
+pub struct Forgetting<'a>(Option<&'a Authenticator>);
+
+impl Forgetting<'_> {
+    /// Forgets nothing: it turned out that no right was taken away.
+    pub fn is_needless(mut self) {
+        self.0 = None;
+    }
+}
 
 impl Drop for Forgetting<'_> {
     fn drop(&mut self) {
-        self.0.freshness.forget();
+        if let Some(authenticator) = self.0 {
+            authenticator.freshness.forget();
+        }
     }
 }

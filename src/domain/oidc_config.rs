@@ -40,6 +40,16 @@ impl OidcConfig {
     pub fn etag(&self) -> ETag {
         ETag::new(self.id.uuid(), self.version)
     }
+
+    /// Whether both say the same of the tokens that they admit.
+    #[must_use]
+    pub fn admits_the_same_as(&self, other: &Self) -> bool {
+        let admits = |config: &Self| {
+            let Self { issuer_url, client_id, audience, accept_id_tokens, .. } = config.clone();
+            (issuer_url, client_id, audience, accept_id_tokens)
+        };
+        admits(self) == admits(other)
+    }
 }
 
 /// A configuration that somebody wants to have stored; it has passed every rule.

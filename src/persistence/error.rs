@@ -64,6 +64,12 @@ impl From<DieselError> for StoreError {
 }
 
 impl StoreError {
+    /// Whether it is sure that nothing was changed, and nothing had to be.
+    #[must_use]
+    pub const fn left_all_as_it_was(&self) -> bool {
+        matches!(self, Self::Missing(_) | Self::Precondition)
+    }
+
     /// Turns a broken unique constraint into [`StoreError::Taken`].
     pub(super) fn or_taken(what: &'static str) -> impl Fn(DieselError) -> Self {
         move |error| {

@@ -128,8 +128,23 @@ pub(super) fn stored_instance(db: &mut Db) -> Result<InstanceId, StoreError> {
     find(db)?.map(|row| row.id).ok_or(StoreError::Missing("instance"))
 }
 
+/// Holds what [`move_authn_epoch`] changes, for a transaction that finds out later whether it takes a
+/// right away: every such transaction begins with this row, so that none waits for another in a circle.
+pub(super) fn hold_authn_epoch(db: &mut Db) -> Result<(), StoreError> {
+    match db {
+        Db::Postgres(connection) => {
+            let row = instance::table.select(instance::authn_epoch).for_no_key_update();
+            row.get_result::<i64>(connection).optional()?;
+        }
+        // The transaction is SQLite's only writer.
+        Db::Sqlite(_) => {}
+    }
+    Ok(())
+}
+
 /// Makes every replica forget what it cached about keys. It is the first statement of every
-/// transaction that takes a right away, so it also makes those wait for one another.
+/// transaction that takes a right away, or comes after [`hold_authn_epoch`], so it also makes those wait
+/// for one another.
 pub(super) fn move_authn_epoch(db: &mut Db) -> Result<(), StoreError> {
     diesel::update(instance::table).set(instance::authn_epoch.eq(instance::authn_epoch + 1_i64)).execute(db)?;
     Ok(())

@@ -28,7 +28,7 @@ pub use database::{Database, PoolSettings};
 pub use error::StoreError;
 pub use instance::{ControlPolicies, Instance, InstanceRow};
 pub use key_ring::{KeyRing, KeyRingError, Sealed};
-pub use oidc_configs::OidcConfigs;
+pub use oidc_configs::{OidcConfigs, Upserted};
 pub use oidc_settings::StoredOidcSettings;
 pub use reseal::{Resealed, count_rows, reseal};
 pub use tenants::Tenants;

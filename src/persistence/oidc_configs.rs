@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 
 use super::change::{Change, Recorded};
 use super::connection::Db;
-use super::instance::move_authn_epoch;
+use super::instance::{hold_authn_epoch, move_authn_epoch};
 use super::key_ring::Sealed;
 use super::schema::oidc_configs;
 use super::tenants::{lock, stored_id};
@@ -74,6 +74,18 @@ impl Recorded for OidcConfig {
     }
 }
 
+/// What became of a configuration that was to be stored.
+#[derive(Debug)]
+pub struct Upserted {
+    /// As it is stored now.
+    pub config: OidcConfig,
+    /// Whether it says something else of the tokens that it admits than what was stored before, if
+    /// anything was.
+    pub admits_others: bool,
+    /// If so, the other tenants that admit tokens of the same issuer for the same client or audience.
+    pub shared_with: Vec<TenantId>,
+}
+
 /// The repository of OIDC configurations. It seals and opens their secrets.
 #[derive(Clone)]
 pub struct OidcConfigs {
@@ -103,26 +115,7 @@ impl OidcConfigs {
     /// # Errors
     /// When the database does not answer.
     pub async fn of_issuer(&self, issuer_key: String) -> Result<Vec<TenantIssuer>, StoreError> {
-        self.database
-            .read(move |db| {
-                let rows = oidc_configs::table
-                    .filter(oidc_configs::issuer_key.eq(&issuer_key))
-                    .order(oidc_configs::tenant_id)
-                    .select((
-                        oidc_configs::tenant_id,
-                        oidc_configs::client_id,
-                        oidc_configs::audience,
-                        oidc_configs::accept_id_tokens,
-                    ))
-                    .load::<(String, String, Option<String>, bool)>(db)?;
-                rows.into_iter()
-                    .map(|(tenant, client_id, audience, accept_id_tokens)| {
-                        let tenant = stored_id(&tenant)?;
-                        Ok(TenantIssuer { tenant, client_id, audience, accept_id_tokens })
-                    })
-                    .collect()
-            })
-            .await
+        self.database.read(move |db| of_issuer(db, &issuer_key)).await
     }
 
     /// A tenant's client secret, opened.
@@ -134,8 +127,8 @@ impl OidcConfigs {
         self.database.read(move |db| open(db, &keys, tenant)).await
     }
 
-    /// Keeps a tenant's configuration: its first, or in place of the one that is there, whose tokens
-    /// may be admitted no more.
+    /// Keeps a tenant's configuration: its first, or in place of the one that is there. Where it says
+    /// something else of the tokens that it admits, every replica forgets what it knows.
     ///
     /// # Errors
     /// [`StoreError::Missing`] when there is no such tenant, [`StoreError::Precondition`] when what is
@@ -146,11 +139,11 @@ impl OidcConfigs {
         draft: OidcConfigDraft,
         precondition: Precondition,
         origin: Origin,
-    ) -> Result<OidcConfig, StoreError> {
+    ) -> Result<Upserted, StoreError> {
         let (keys, entropy, now) = (Arc::clone(&self.keys), self.entropy.clone(), origin.at());
         self.database
             .change(origin, move |db| {
-                move_authn_epoch(db)?;
+                hold_authn_epoch(db)?;
                 lock(db, tenant)?;
                 let stored = find(db, tenant)?;
                 check(&precondition, stored.as_ref())?;
@@ -174,7 +167,12 @@ impl OidcConfigs {
                     Some(stored) => Change::between(stored, &saved),
                 };
                 let change = if same_secret { change } else { change.with_secret("client_secret") };
-                Ok(change.giving(saved))
+                let admits_others = stored.is_none_or(|stored| !stored.admits_the_same_as(&saved));
+                let shared_with = if admits_others { sharing(db, &saved, draft.issuer.key())? } else { Vec::new() };
+                if admits_others {
+                    move_authn_epoch(db)?;
+                }
+                Ok(change.giving(Upserted { config: saved, admits_others, shared_with }))
             })
             .await
     }
@@ -212,6 +210,35 @@ impl OidcConfigs {
 fn check(precondition: &Precondition, stored: Option<&OidcConfig>) -> Result<(), StoreError> {
     let etag = stored.map(OidcConfig::etag);
     if precondition.holds(etag.as_ref()) { Ok(()) } else { Err(StoreError::Precondition) }
+}
+
+fn of_issuer(db: &mut Db, issuer_key: &str) -> Result<Vec<TenantIssuer>, StoreError> {
+    let rows = oidc_configs::table
+        .filter(oidc_configs::issuer_key.eq(issuer_key))
+        .order(oidc_configs::tenant_id)
+        .select((
+            oidc_configs::tenant_id,
+            oidc_configs::client_id,
+            oidc_configs::audience,
+            oidc_configs::accept_id_tokens,
+        ))
+        .load::<(String, String, Option<String>, bool)>(db)?;
+    rows.into_iter()
+        .map(|(tenant, client_id, audience, accept_id_tokens)| {
+            Ok(TenantIssuer { tenant: stored_id(&tenant)?, client_id, audience, accept_id_tokens })
+        })
+        .collect()
+}
+
+/// The other tenants that admit tokens which this configuration admits.
+fn sharing(db: &mut Db, config: &OidcConfig, issuer_key: &str) -> Result<Vec<TenantId>, StoreError> {
+    let ours = [Some(&config.client_id), config.audience.as_ref()];
+    let is_ours = |audience: &String| ours.contains(&Some(audience));
+    let mut others = of_issuer(db, issuer_key)?;
+    others.retain(|other| {
+        other.tenant != config.tenant && (is_ours(&other.client_id) || other.audience.as_ref().is_some_and(is_ours))
+    });
+    Ok(others.into_iter().map(|other| other.tenant).collect())
 }
 
 fn find(db: &mut Db, tenant: TenantId) -> Result<Option<OidcConfig>, StoreError> {

@@ -235,9 +235,9 @@ contract! {
 
     async fn an_upsert_replaces_everything_but_id_and_creation(store) {
         let tenant = store.tenant("one").await;
-        let first = store.oidc_configs.upsert(tenant.id, draft("first"), Precondition::default(), origin()).await.unwrap();
+        let first = store.oidc_configs.upsert(tenant.id, draft("first"), Precondition::default(), origin()).await.unwrap().config;
         let later = now() + TimeDelta::seconds(1);
-        let second = store.oidc_configs.upsert(tenant.id, draft("second"), Precondition::default(), origin_at(later)).await.unwrap();
+        let second = store.oidc_configs.upsert(tenant.id, draft("second"), Precondition::default(), origin_at(later)).await.unwrap().config;
         assert_eq!((second.id, second.created_at), (first.id, first.created_at));
         assert_eq!((second.updated_at, second.client_id.as_str()), (later, "second"));
         assert_ne!(first.etag(), second.etag());
@@ -264,12 +264,12 @@ contract! {
             }
         }
         assert_eq!(won.len(), 1);
-        assert_eq!(store.oidc_configs.find(tenant.id).await.unwrap(), won.pop());
+        assert_eq!(store.oidc_configs.find(tenant.id).await.unwrap(), won.pop().map(|stored| stored.config));
     }
 
     async fn of_many_that_change_the_version_they_have_seen_one_does(store) {
         let tenant = store.tenant("one").await;
-        let seen = store.oidc_configs.upsert(tenant.id, draft("seen"), Precondition::default(), origin()).await.unwrap();
+        let seen = store.oidc_configs.upsert(tenant.id, draft("seen"), Precondition::default(), origin()).await.unwrap().config;
         let tag = seen.etag().as_str().to_owned();
         let writers: Vec<_> = (0..16).map(|n| {
             let (configs, tag) = (store.oidc_configs.clone(), tag.clone());
@@ -283,7 +283,7 @@ contract! {
         assert_eq!(won.len(), 1);
         let stored = store.oidc_configs.find(tenant.id).await.unwrap().unwrap();
         let secret = store.oidc_configs.client_secret(tenant.id).await.unwrap().unwrap();
-        assert_eq!(Some(&stored), won.first());
+        assert_eq!(Some(&stored), won.first().map(|stored| &stored.config));
         assert_eq!(secret.expose_secret(), format!("secret of {}", stored.client_id), "row and secret are of one write");
         let stale = Precondition { if_match: Some(Versions::Of(vec![tag])), ..Precondition::default() };
         assert!(matches!(store.oidc_configs.delete(tenant.id, stale, origin()).await, Err(StoreError::Precondition)));
@@ -408,6 +408,23 @@ contract! {
         moved("delete").await;
     }
 
+    async fn a_configuration_that_admits_nobody_else_costs_no_replica_its_cache(store) {
+        let tenant = store.tenant("one").await;
+        store.oidc_configs.upsert(tenant.id, draft("d"), Precondition::default(), origin()).await.unwrap();
+        let epoch = store.epoch().await;
+        let again = store.oidc_configs.upsert(tenant.id, draft("d"), Precondition::default(), origin()).await.unwrap();
+        assert!(!again.admits_others);
+        let scopes = Some(vec!["openid".to_owned()]);
+        let scopes = OidcConfigDraft::parse("https://login.example.com", "d", "another".to_owned(), scopes).unwrap();
+        store.oidc_configs.upsert(tenant.id, scopes, Precondition::default(), origin()).await.unwrap();
+        let refused = store.oidc_configs.upsert(tenant.id, draft("e"), only_new(), origin()).await;
+        assert!(matches!(refused, Err(StoreError::Precondition)), "{refused:?}");
+        assert_eq!(store.epoch().await, epoch);
+        let takes_id_tokens = draft("d").admitting(None, true).unwrap();
+        store.oidc_configs.upsert(tenant.id, takes_id_tokens, Precondition::default(), origin()).await.unwrap();
+        assert!(store.epoch().await > epoch);
+    }
+
     async fn configurations_are_found_by_their_issuer_without_its_slash(store) {
         let (one, two) = (store.tenant("one").await, store.tenant("two").await);
         let of = async |key: &str| store.oidc_configs.of_issuer(key.to_owned()).await.unwrap();
@@ -423,6 +440,12 @@ contract! {
         ];
         expected.sort_unstable_by_key(|issuer| issuer.tenant);
         assert_eq!(found, expected);
+        // Whoever comes later to an audience of somebody else is told of it, once.
+        let shared = || OidcConfigDraft::parse("https://login.example.com/", "api", "s".to_owned(), None).unwrap();
+        for others in [vec![two.id], vec![]] {
+            let stored = store.oidc_configs.upsert(one.id, shared(), Precondition::default(), origin()).await.unwrap();
+            assert_eq!(stored.shared_with, others);
+        }
         for other in ["https://login.example.com/", "https://login.example", "", "%"] {
             assert!(of(other).await.is_empty(), "{other}");
         }
