@@ -36,7 +36,7 @@ impl Name {
 ///
 /// # Errors
 /// Names `field` and the rule.
-pub(super) fn printable(field: &str, text: &str, longest: usize) -> Result<(), Invalid> {
+pub(crate) fn printable(field: &str, text: &str, longest: usize) -> Result<(), Invalid> {
     let length = text.chars().count();
     if length == 0 || length > longest {
         return Err(Invalid::new(field, format!("has {length} characters; 1 to {longest} are allowed")));

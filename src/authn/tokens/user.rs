@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Flaw;
 use super::claims::Claims;
+use crate::domain::name::printable;
 use crate::domain::{ClaimPath, Identity, Role, Roles, TenantId, TrustedIssuer, User, UserClaims};
 
 /// A user of an issuer that the instance trusts. Whoever belongs to a tenant is never root.
@@ -38,14 +39,20 @@ pub(super) fn of_tenant(
 }
 
 fn identity(bare: Identity, roles: &Roles, names: &[&str], claims: &Claims<'_>) -> Result<Identity, Flaw> {
+    /// Of a group's name, which may be a whole distinguished name, and of an address.
+    const LONGEST: usize = 1024;
     let owned = |text: Option<&str>| text.map(str::to_owned);
+    // A group that is passed over could be one that a policy forbids something, so the token is refused.
+    names.iter().try_for_each(|name| legible("the name of a group", name, LONGEST))?;
+    let email = claims.text("email")?;
+    email.map_or(Ok(()), |email| legible("its `email`", email, LONGEST))?;
     let mut groups: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
     groups.sort_unstable();
     groups.dedup();
     let claims = UserClaims {
         scopes: claims.scopes()?.into_iter().map(str::to_owned).collect(),
         client_id: owned(claims.text("client_id")?.or(claims.text("azp")?)),
-        email: owned(claims.text("email")?),
+        email: owned(email),
         email_verified: claims.truth("email_verified")?,
         acr: owned(claims.text("acr")?),
         amr: claims.texts("amr")?.map(|methods| methods.into_iter().map(str::to_owned).collect()),
@@ -63,17 +70,16 @@ fn subject<'a>(path: &ClaimPath, claims: &Claims<'a>) -> Result<&'a str, Flaw> {
     }
 }
 
-/// 1 to 255 characters (OpenID Connect Core 1.0, section 2), none of which could break a line of the log.
+/// What is shown to people has nothing in it that hides or reorders the rest.
+fn legible(what: &str, text: &str, longest: usize) -> Result<(), Flaw> {
+    printable(what, text, longest).map_err(|invalid| Flaw::new(format!("{what} {}", invalid.reason)))
+}
+
+/// 1 to 255 characters (OpenID Connect Core 1.0, section 2), all of which can be printed.
 fn subject_of<'a>(text: Option<&'a str>, name: &str) -> Result<&'a str, Flaw> {
     const LONGEST: usize = 255;
     let text = text.ok_or_else(|| Flaw::new(format!("it has no `{name}`")))?;
-    let length = text.chars().count();
-    if length == 0 || length > LONGEST {
-        return Err(Flaw::new(format!("its `{name}` has {length} characters; 1 to {LONGEST} are allowed")));
-    }
-    if text.chars().any(char::is_control) {
-        return Err(Flaw::new(format!("its `{name}` has control characters")));
-    }
+    legible(&format!("its `{name}`"), text, LONGEST)?;
     Ok(text)
 }
 
@@ -194,6 +200,9 @@ mod tests {
             json!(longer),
             json!("a\nb"),
             json!("a\u{85}b"),
+            json!("a\u{202e}b"),
+            json!("a\u{200b}b"),
+            json!("a\u{2028}b"),
             json!("\u{0}"),
             json!(null),
             json!(7),
@@ -203,6 +212,19 @@ mod tests {
             assert!(of_trusted(&json!({ "sub": subject })).is_err(), "{subject}");
         }
         assert_eq!(of_tenants(&json!({})).unwrap_err(), Flaw::new("it has no `sub`"));
+    }
+
+    #[test]
+    fn a_group_or_an_address_that_cannot_be_read_refuses_the_token() {
+        let long = "g".repeat(1025);
+        for (name, text) in
+            [("groups", "a\u{202e}b"), ("groups", ""), ("groups", &long), ("email", "a\u{200b}@b"), ("email", "a\n@b")]
+        {
+            let claims = json!({ "sub": "s", "groups": ["g"], name: text });
+            assert!(of_tenants(&claims).is_err(), "{claims}");
+            assert!(of_trusted(&claims).is_err(), "{claims}");
+        }
+        assert!(of_tenants(&json!({ "sub": "s", "groups": [&long[1..]], "email": "zoë@b" })).is_ok());
     }
 
     #[test]
