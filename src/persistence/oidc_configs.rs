@@ -15,9 +15,7 @@ use super::key_ring::Sealed;
 use super::schema::oidc_configs;
 use super::tenants::{lock, stored_id};
 use super::{Database, KeyRing, StoreError};
-use crate::domain::{
-    Entropy, IssuerUrl, OidcConfig, OidcConfigDraft, OidcConfigId, Origin, Precondition, TenantId, TenantIssuer,
-};
+use crate::domain::{Entropy, OidcConfig, OidcConfigDraft, OidcConfigId, Origin, Precondition, TenantId, TenantIssuer};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = oidc_configs)]
@@ -110,7 +108,7 @@ impl OidcConfigs {
     }
 
     /// The configurations that admit tokens of this issuer, in the order of their tenants' ids.
-    /// `issuer_key` is the issuer as [`IssuerUrl::key`] gives it.
+    /// `issuer_key` is the issuer as [`crate::domain::IssuerUrl::key`] gives it.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -161,7 +159,7 @@ impl OidcConfigs {
                 };
                 let sealed = keys.seal(&entropy, tenant, saved.id, &draft.client_secret)?;
                 let same_secret = stored.is_some() && is_stored_secret(db, &keys, tenant, &draft.client_secret)?;
-                write(db, &draft.issuer, &saved, &sealed, stored.is_some())?;
+                write(db, &saved, &sealed, stored.is_some())?;
                 let change = match &stored {
                     None => Change::created(&saved),
                     Some(stored) => Change::between(stored, &saved),
@@ -268,16 +266,9 @@ fn is_stored_secret(db: &mut Db, keys: &KeyRing, tenant: TenantId, secret: &Secr
     }
 }
 
-fn write(
-    db: &mut Db,
-    issuer: &IssuerUrl,
-    config: &OidcConfig,
-    sealed: &Sealed,
-    exists: bool,
-) -> Result<(), StoreError> {
+fn write(db: &mut Db, config: &OidcConfig, sealed: &Sealed, exists: bool) -> Result<(), StoreError> {
     let changing = (
-        oidc_configs::issuer_url.eq(issuer.as_sent()),
-        oidc_configs::issuer_key.eq(issuer.key()),
+        oidc_configs::issuer_url.eq(&config.issuer_url),
         oidc_configs::client_id.eq(&config.client_id),
         oidc_configs::scopes.eq(config.scopes.join(" ")),
         oidc_configs::audience.eq(&config.audience),
