@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{AuditEventId, Entropy, Invalid, TenantId, Timestamp};
+use super::{AuditEventId, Caller, Entropy, Invalid, TenantId, Timestamp};
 
 /// Where a change comes from. Nothing is changed without one, and each is for one change.
 #[derive(Debug, Clone)]
@@ -120,13 +120,13 @@ impl AuditFilter {
     /// Names the parameter that is empty, too long, or no name or time.
     pub fn parse<'a>(parameter: impl Fn(&'static str) -> Option<&'a str>) -> Result<Self, Invalid> {
         let name = |field| parameter(field).map(|text| schema_name(field, text)).transpose();
-        let text = |field| parameter(field).map(|text| plain_text(field, text)).transpose();
+        let text = |field, most| parameter(field).map(|text| plain_text(field, text, most)).transpose();
         let time = |field| parameter(field).map(|text| time(field, text)).transpose();
         Ok(Self {
             action: name("action")?,
-            actor: text("actor")?,
+            actor: text("actor", Caller::LONGEST_LABEL)?,
             resource_type: name("resource_type")?,
-            resource_id: text("resource_id")?.map(in_lower_case),
+            resource_id: text("resource_id", LONGEST_ID)?.map(in_lower_case),
             since: time("since")?,
             until: time("until")?,
         })
@@ -143,12 +143,14 @@ fn schema_name(field: &str, text: &str) -> Result<String, Invalid> {
     Err(Invalid::new(field, format!("is not a name of the schema: 1 to {LONGEST} letters and digits")))
 }
 
+/// The most characters of an id to look for.
+const LONGEST_ID: usize = 1024;
+
 /// A text to be compared with stored ones.
-fn plain_text(field: &str, text: &str) -> Result<String, Invalid> {
-    const LONGEST: usize = 1024;
+fn plain_text(field: &str, text: &str, longest: usize) -> Result<String, Invalid> {
     let length = text.chars().count();
-    if !(1..=LONGEST).contains(&length) {
-        return Err(Invalid::new(field, format!("has {length} characters; 1 to {LONGEST} are allowed")));
+    if !(1..=longest).contains(&length) {
+        return Err(Invalid::new(field, format!("has {length} characters; 1 to {longest} are allowed")));
     }
     if text.chars().any(char::is_control) {
         return Err(Invalid::new(field, "has a control character"));
@@ -272,6 +274,19 @@ mod tests {
         ] {
             assert_eq!(parse(name, value).unwrap_err().field, name, "{value}");
         }
+    }
+
+    #[test]
+    fn every_caller_can_be_looked_for() {
+        let issuer = format!("https://{}", "h".repeat(crate::domain::IssuerUrl::LONGEST - 8));
+        let identity = crate::domain::Identity::new(&issuer, &"ü".repeat(crate::domain::User::LONGEST_SUBJECT));
+        let user = crate::domain::User::new(Some(crate::domain::TenantId::new(Uuid::nil())), identity.into());
+        let label = Caller::User(user.into()).label();
+        assert_eq!(label.chars().count(), Caller::LONGEST_LABEL);
+        let actor =
+            |text: &str| AuditFilter::parse(|name| (name == "actor").then_some(text)).map(|filter| filter.actor);
+        assert_eq!(actor(&label).unwrap().as_deref(), Some(label.as_str()));
+        assert_eq!(actor(&format!("{label}x")).unwrap_err().field, "actor");
     }
 
     #[test]

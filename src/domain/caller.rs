@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ApiKeyId, KeyScope, Name, Role, Roles, TenantId, User};
+use super::{ApiKeyId, IssuerUrl, KeyScope, Name, Role, Roles, TenantId, User};
 
 /// Who is asking Gatewood. It becomes the Cedar principal of the control plane.
 #[derive(Debug, Clone)]
@@ -29,6 +29,9 @@ pub struct KeyHolder {
 }
 
 impl Caller {
+    /// The most characters that a [`Self::label`] has: `user:<tenant>|<issuer>#<subject>`.
+    pub const LONGEST_LABEL: usize = "user:".len() + 36 + 1 + IssuerUrl::LONGEST + 1 + User::LONGEST_SUBJECT;
+
     /// Whether nobody is known to be asking.
     #[must_use]
     pub const fn is_anonymous(&self) -> bool {

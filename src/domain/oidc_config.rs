@@ -117,7 +117,8 @@ pub struct IssuerUrl {
 }
 
 impl IssuerUrl {
-    const LONGEST: usize = 2048;
+    /// The most bytes that it has.
+    pub const LONGEST: usize = 2048;
 
     /// Checks an issuer's URL.
     ///

@@ -116,6 +116,20 @@ impl OidcConfigs {
         self.database.read(move |db| of_issuer(db, &issuer_key)).await
     }
 
+    /// Every tenant that has a configuration, with the issuer that it names.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn issuers(&self) -> Result<Vec<(TenantId, String)>, StoreError> {
+        let issuers = |db: &mut Db| {
+            let columns = (oidc_configs::tenant_id, oidc_configs::issuer_url);
+            let rows: Vec<(String, String)> =
+                oidc_configs::table.order(oidc_configs::tenant_id).select(columns).load(db)?;
+            rows.into_iter().map(|(tenant, issuer)| Ok((stored_id(&tenant)?, issuer))).collect()
+        };
+        self.database.read(issuers).await
+    }
+
     /// A tenant's client secret, opened.
     ///
     /// # Errors

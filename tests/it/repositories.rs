@@ -449,6 +449,8 @@ contract! {
         for other in ["https://login.example.com/", "https://login.example", "", "%"] {
             assert!(of(other).await.is_empty(), "{other}");
         }
+        let all = store.oidc_configs.issuers().await.unwrap();
+        assert!(all.len() == 2 && all.contains(&(two.id, "https://login.example.com//".to_owned())), "{all:?}");
         let elsewhere = OidcConfigDraft::parse("https://elsewhere.example", "c", "s".to_owned(), None).unwrap();
         store.oidc_configs.upsert(one.id, elsewhere, Precondition::default(), origin()).await.unwrap();
         store.tenants.delete(two.id, origin()).await.unwrap();

@@ -71,9 +71,9 @@ impl Trusts {
         self.instance.values().any(|trusted| trusted.issuer.same_place(issuer))
     }
 
-    /// The issuers of the instance.
-    pub(super) fn of_instance(&self) -> impl Iterator<Item = &IssuerUrl> {
-        self.instance.values().map(|trusted| &trusted.issuer)
+    /// Whether the instance trusts no issuer.
+    pub(super) fn has_none_of_instance(&self) -> bool {
+        self.instance.is_empty()
     }
 
     /// What this issuer is trusted with. What tenants say of an issuer of the instance does not count.

@@ -77,9 +77,8 @@ fn legible(what: &str, text: &str, longest: usize) -> Result<(), Flaw> {
 
 /// 1 to 255 characters (OpenID Connect Core 1.0, section 2), all of which can be printed.
 fn subject_of<'a>(text: Option<&'a str>, name: &str) -> Result<&'a str, Flaw> {
-    const LONGEST: usize = 255;
     let text = text.ok_or_else(|| Flaw::new(format!("it has no `{name}`")))?;
-    legible(&format!("its `{name}`"), text, LONGEST)?;
+    legible(&format!("its `{name}`"), text, User::LONGEST_SUBJECT)?;
     Ok(text)
 }
 

@@ -125,11 +125,15 @@ impl Verifier {
     /// Says in the log which tenants' configurations name an issuer of the instance: they were stored
     /// before it was one, and do not count.
     pub(in crate::authn) async fn warn_of_ignored(&self, tenants: &OidcConfigs) -> Result<(), StoreError> {
-        for issuer in self.trusts.of_instance() {
-            for config in tenants.of_issuer(issuer.key().to_owned()).await? {
+        if self.trusts.has_none_of_instance() {
+            return Ok(());
+        }
+        for (tenant, issuer) in tenants.issuers().await? {
+            let Ok(url) = IssuerUrl::parse("issuer_url", &issuer) else { continue };
+            if self.trusts.is_of_instance(&url) {
                 tracing::warn!(
-                    tenant.id = %config.tenant,
-                    issuer = issuer.key(),
+                    tenant.id = %tenant,
+                    issuer,
                     "the OIDC configuration of a tenant names an issuer of the instance, and admits nobody"
                 );
             }

@@ -29,7 +29,7 @@ struct AuditEventQuery {
     #[param(required = false, pattern = "^[A-Za-z0-9]{1,64}$")]
     action: String,
     /// Those that were made by this one, spelt as in `actor`.
-    #[param(required = false, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]{1,1024}$")]
+    #[param(required = false, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]{1,2346}$")]
     actor: String,
     /// Those of things of this type.
     #[param(required = false, pattern = "^[A-Za-z0-9]{1,64}$")]
