@@ -152,7 +152,7 @@ impl App {
         let forgetting = self.authenticator.forgetting();
         let outcome = self.repositories.oidc_configs.upsert(tenant, draft, precondition, origin).await;
         if outcome.as_ref().map_or_else(StoreError::left_all_as_it_was, |stored| !stored.admits_others) {
-            forgetting.is_needless();
+            forgetting.call_off();
         }
         let Upserted { config, shared_with, .. } = outcome?;
         if let Some(other) = shared_with.first() {
@@ -188,7 +188,7 @@ impl App {
         let forgetting = self.authenticator.forgetting();
         let outcome = self.repositories.oidc_configs.delete(tenant, precondition, origin).await;
         if outcome.as_ref().is_err_and(StoreError::left_all_as_it_was) {
-            forgetting.is_needless();
+            forgetting.call_off();
         }
         Ok(outcome?)
     }

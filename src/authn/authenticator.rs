@@ -237,7 +237,7 @@ pub struct Forgetting<'a>(Option<&'a Authenticator>);
 
 impl Forgetting<'_> {
     /// Forgets nothing: it turned out that no right was taken away.
-    pub fn is_needless(mut self) {
+    pub fn call_off(mut self) {
         self.0 = None;
     }
 }

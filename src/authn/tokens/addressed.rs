@@ -106,8 +106,8 @@ mod tests {
         ] {
             let token = Addressed { audiences, kind };
             assert_eq!(token.check(std::slice::from_ref(&with_audience)).is_ok(), is_good, "{:?}", token.audiences);
-            let taken = TenantIssuer { accept_id_tokens: true, ..with_audience.clone() };
-            assert_eq!(token.check(&[taken]).is_ok(), !token.audiences.contains(&"other".to_owned()));
+            let lenient = TenantIssuer { accept_id_tokens: true, ..with_audience.clone() };
+            assert_eq!(token.check(&[lenient]).is_ok(), !token.audiences.contains(&"other".to_owned()));
         }
     }
 

@@ -84,15 +84,15 @@ impl<'a> Claims<'a> {
     /// Names of groups or roles: a list of texts, one text, or an object whose names count, as some
     /// issuers write roles. None, where there is no such claim.
     pub(super) fn names_at(&self, path: &ClaimPath) -> Result<Vec<&'a str>, Flaw> {
-        let named = || quoted(&path.names().join("/"));
+        let path_text = || quoted(&path.names().join("/"));
         let names = match self.at(path)? {
             None => Vec::new(),
             Some(Value::Object(object)) => object.keys().map(String::as_str).collect(),
             Some(value) => {
-                one_or_several(value).ok_or_else(|| Flaw::new(format!("its {} is no list of names", named())))?
+                one_or_several(value).ok_or_else(|| Flaw::new(format!("its {} is no list of names", path_text())))?
             }
         };
-        not_too_many(&named(), names)
+        not_too_many(&path_text(), names)
     }
 }
 

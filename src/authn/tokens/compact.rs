@@ -42,10 +42,10 @@ impl<'a> Compact<'a> {
         let name = text("alg")?.ok_or_else(|| Flaw::new("its header has no `alg`"))?;
         let algorithm = SignatureAlgorithm::from_name(name)
             .ok_or_else(|| Flaw::new(format!("its `alg` is {}, which is never accepted", quoted(name))))?;
-        let kind = text("typ")?.unwrap_or("JWT");
-        let is_called_access = ["at+jwt", "application/at+jwt"].iter().any(|access| access.eq_ignore_ascii_case(kind));
-        if !is_called_access && !kind.eq_ignore_ascii_case("JWT") {
-            return Err(Flaw::new(format!("its `typ` is {}, which is no access token's", quoted(kind))));
+        let typ = text("typ")?.unwrap_or("JWT");
+        let is_called_access = ["at+jwt", "application/at+jwt"].iter().any(|access| access.eq_ignore_ascii_case(typ));
+        if !is_called_access && !typ.eq_ignore_ascii_case("JWT") {
+            return Err(Flaw::new(format!("its `typ` is {}, which is no access token's", quoted(typ))));
         }
         let kid = text("kid")?.map(str::to_owned);
         if kid.as_ref().is_some_and(|kid| kid.len() > 255) {

@@ -48,12 +48,12 @@ impl Limits {
 
     /// How old a token may be at this moment.
     pub(super) async fn max_age(&self) -> Result<Option<Duration>, StoreError> {
-        if let Some(limit) = self.remembered() {
+        if let Some((_read_in, limit)) = self.remembered() {
             return Ok(limit);
         }
         let too_long = |_elapsed| StoreError::Unavailable("too many callers wait for the settings".to_owned());
         let _reading = tokio::time::timeout(self.wait, self.reading.lock()).await.map_err(too_long)?;
-        if let Some(limit) = self.remembered() {
+        if let Some((_read_in, limit)) = self.remembered() {
             return Ok(limit);
         }
         let asked_at = self.freshness.generation();
@@ -65,9 +65,9 @@ impl Limits {
     }
 
     /// What was read lately, if it still counts.
-    fn remembered(&self) -> Option<Option<Duration>> {
-        let (read_in, limit) = self.known.read().ok().and_then(|known| *known)?;
-        self.freshness.counts(read_in).then_some(limit)
+    fn remembered(&self) -> Option<(Generation, Option<Duration>)> {
+        let known = self.known.read().ok().and_then(|known| *known);
+        known.filter(|(read_in, _limit)| self.freshness.counts(*read_in))
     }
 }
 
