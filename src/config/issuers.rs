@@ -1,11 +1,14 @@
 //! `[[issuers]]`: the issuers that the instance trusts.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::domain::invalid::quoted;
+use crate::domain::name::printable;
 use crate::domain::{ClaimPath, Invalid, IssuerUrl, Role, SignatureAlgorithm, TrustedIssuer};
 
 /// One table, as it is written.
@@ -21,9 +24,39 @@ struct IssuerTable {
     #[serde(default)]
     tenantless: bool,
     roles_claim: Option<String>,
-    roles: Option<BTreeMap<String, String>>,
+    roles: Option<Roles>,
     #[serde(default)]
     accept_id_tokens: bool,
+}
+
+/// The roles that groups give.
+struct Roles(BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Roles {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(RolesVisitor)
+    }
+}
+
+struct RolesVisitor;
+
+impl<'de> Visitor<'de> for RolesVisitor {
+    type Value = Roles;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Roles, A::Error> {
+        let mut roles = BTreeMap::new();
+        while let Some((group, role)) = entries.next_entry::<String, String>()? {
+            if roles.contains_key(&group) {
+                return Err(A::Error::custom(format!("{} is there twice", quoted(&group))));
+            }
+            roles.insert(group, role);
+        }
+        Ok(Roles(roles))
+    }
 }
 
 /// One audience or several.
@@ -43,6 +76,9 @@ pub(super) fn read(text: &str) -> Result<Vec<TrustedIssuer>, String> {
     let tables: Vec<Value> =
         serde_json::from_str(text).map_err(|error| format!("is no list of tables in JSON: {error}"))?;
     let mut issuers: Vec<TrustedIssuer> = Vec::new();
+    // A name that stands twice is lost in a table that was read as any JSON, so the text itself is asked.
+    let as_written = serde_json::from_str::<Vec<IssuerTable>>(text);
+    let twice = as_written.map(|_tables| ()).map_err(|error| error.to_string());
     for (index, table) in tables.into_iter().enumerate() {
         let which = which(index, &table);
         let issuer = one(table).map_err(|what| format!("{which}: {what}"))?;
@@ -51,7 +87,7 @@ pub(super) fn read(text: &str) -> Result<Vec<TrustedIssuer>, String> {
         }
         issuers.push(issuer);
     }
-    Ok(issuers)
+    twice.map(|()| issuers)
 }
 
 /// The issuer in an error text: its place in the list, counted from 1, and its URL where that can be shown.
@@ -89,7 +125,7 @@ fn checked(table: IssuerTable) -> Result<TrustedIssuer, Invalid> {
         tenant_claim: claim("tenant_claim", table.tenant_claim)?,
         tenantless: table.tenantless,
         roles_claim: claim("roles_claim", table.roles_claim)?,
-        roles: roles(table.roles.unwrap_or_default())?,
+        roles: roles(table.roles.map(|Roles(roles)| roles).unwrap_or_default())?,
         accept_id_tokens: table.accept_id_tokens,
     })
 }
@@ -102,6 +138,7 @@ fn audiences(written: Audience) -> Result<Vec<String>, Invalid> {
     if audiences.is_empty() || audiences.iter().any(String::is_empty) {
         return Err(Invalid::new("audience", "is empty; a token has to say that it is meant for this service"));
     }
+    audiences.iter().try_for_each(|audience| printable("audience", audience, 255))?;
     Ok(audiences)
 }
 
@@ -155,6 +192,8 @@ mod tests {
             ("issuer", json!(7), "issuer 2: issuer: invalid type: integer `7`"),
             ("audience", json!([]), "issuer 2 (`https://h`): audience: is empty"),
             ("audience", json!(""), "issuer 2 (`https://h`): audience: is empty"),
+            ("audience", json!(["a", "b\u{200b}"]), "audience: has a character that cannot be printed"),
+            ("audience", json!("a".repeat(256)), "audience: has 256 characters"),
             ("audience", json!(7), "audience: a text or a list of texts"),
             ("algorithms", json!([]), "algorithms: is empty"),
             ("algorithms", json!(["RS256", "HS256"]), "algorithms[1]: `HS256` is no asymmetric algorithm"),
@@ -175,6 +214,19 @@ mod tests {
         assert!(refused(&json!([{ "issuer": "https://h" }])).contains("missing field `audience`"));
         assert!(refused(&json!(["https://h"])).contains("expected a table"));
         assert!(refused(&json!({})).contains("no list of tables"));
+    }
+
+    #[test]
+    fn a_field_or_a_group_that_stands_twice_is_refused() {
+        for (more, named) in [
+            (r#""audience":"b""#, "audience"),
+            (r#""roles":{"a":"viewer","a":"root"}"#, "`a` is there twice"),
+            (r#""issuer":"https://other""#, "issuer"),
+        ] {
+            let text = format!(r#"[{{"issuer":"https://h","audience":"a",{more}}}]"#);
+            let said = read(&text).map(|_| ()).unwrap_err();
+            assert!(said.contains(named), "{said}");
+        }
     }
 
     #[test]
