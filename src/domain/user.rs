@@ -73,7 +73,7 @@ impl Identity {
 }
 
 impl User {
-    /// The most characters that a subject has (OpenID Connect Core 1.0, section 2).
+    /// The most bytes that a subject has (OpenID Connect Core 1.0, section 2).
     pub const LONGEST_SUBJECT: usize = 255;
 
     /// Who this is as one of a tenant's users, or as one of the instance's.

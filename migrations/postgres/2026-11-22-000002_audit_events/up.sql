@@ -18,8 +18,7 @@ CREATE TABLE audit_events (
 );
 CREATE INDEX audit_events_by_tenant ON audit_events (tenant_id, id);
 CREATE INDEX audit_events_by_resource ON audit_events (resource_id, id);
--- By hash: a user's name can be longer than what fits into an ordered index.
-CREATE INDEX audit_events_by_actor ON audit_events USING hash (actor);
+CREATE INDEX audit_events_by_actor ON audit_events (actor, id);
 
 CREATE FUNCTION audit_events_stay() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -75,10 +75,14 @@ fn legible(what: &str, text: &str, longest: usize) -> Result<(), Flaw> {
     printable(what, text, longest).map_err(|invalid| Flaw::new(format!("{what} {}", invalid.reason)))
 }
 
-/// 1 to 255 characters (OpenID Connect Core 1.0, section 2), all of which can be printed.
+/// 1 to 255 bytes (OpenID Connect Core 1.0, section 2, where they are ASCII), all of which can be printed.
+/// What a user is called is kept in history and searched for there, so it has to fit into an index.
 fn subject_of<'a>(text: Option<&'a str>, name: &str) -> Result<&'a str, Flaw> {
     let text = text.ok_or_else(|| Flaw::new(format!("it has no `{name}`")))?;
     legible(&format!("its `{name}`"), text, User::LONGEST_SUBJECT)?;
+    if text.len() > User::LONGEST_SUBJECT {
+        return Err(Flaw::new(format!("its `{name}` has more than {} bytes", User::LONGEST_SUBJECT)));
+    }
     Ok(text)
 }
 
@@ -189,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_subject_is_there_and_fits_on_a_line() {
-        let long = "ü".repeat(255);
+        let long = "ü".repeat(127);
         for subject in ["s", "a#b|c", "  ", long.as_str()] {
             assert_eq!(of_tenants(&json!({ "sub": subject })).unwrap().subject, subject);
         }
@@ -197,6 +201,7 @@ mod tests {
         for subject in [
             json!(""),
             json!(longer),
+            json!("ü".repeat(128)),
             json!("a\nb"),
             json!("a\u{85}b"),
             json!("a\u{202e}b"),
