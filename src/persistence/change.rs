@@ -131,7 +131,9 @@ fn insert(db: &mut Db, origin: &Origin, change: Change) -> Result<(), StoreError
     let of_the_same = audit_events::table
         .filter(audit_events::resource_id.eq(&change.resource_id))
         .filter(audit_events::resource_type.eq(change.resource_type));
-    let last: Option<String> = of_the_same.select(diesel::dsl::max(audit_events::id)).get_result(db)?;
+    // The last of an index, and not the greatest of all: PostgreSQL does not always see that it is the same.
+    let last: Option<String> =
+        of_the_same.order(audit_events::id.desc()).limit(1).select(audit_events::id).get_result(db).optional()?;
     // One that somebody else wrote, and cannot be read, must not keep a key from being revoked.
     let last = last.and_then(|last| stored_event_id(&last).ok());
     let id = last.map_or(origin.id(), |last| origin.id().coming_after(last));
