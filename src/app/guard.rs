@@ -102,7 +102,9 @@ impl Guard {
                 Ok(Permit { command, caller, request, decided })
             }
             Some(denial) => {
-                let may_see = self.decide(call, &SeePolicyIds).is_ok_and(|decision| decision.allowed);
+                // Most denials have no determining policy, and then there is nothing to decide about.
+                let may_see = !decided.determining.is_empty()
+                    && self.decide(call, &SeePolicyIds).is_ok_and(|decision| decision.allowed);
                 let policies = if may_see { decided.determining.clone() } else { Vec::new() };
                 Err(AppError::Denied(Box::new(Denied { denial, policies, decided })))
             }
