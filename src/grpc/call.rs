@@ -126,9 +126,7 @@ async fn permit<C: FromMessage>(
         Ok(Ok(message)) => C::from_message(message).map_err(Problem::from),
     };
     let command = unread.or_refuse(&call, command).await?;
-    // A message may take its time, and the credential may have been revoked meanwhile.
-    let again = unread.authenticate().await?;
-    (call.caller, call.at) = (again.caller, again.at);
+    unread.authenticate_again(&mut call).await?;
     let permit = unread.permit(&call, command).await?;
     Ok(Permitted { permit, app: Arc::clone(&state.app), state: Arc::clone(state) })
 }

@@ -135,18 +135,13 @@ impl<C: Decode> FromRequest for Permitted<C> {
                 parts.query.refuse_unknown()?;
                 Ok(command)
             };
-            match read.await {
-                Ok(command) => {
-                    if C::BODY != Body::None {
-                        // A body may take its time, and the credential may have been revoked meanwhile.
-                        let again = unread.authenticate().await?;
-                        (call.caller, call.at) = (again.caller, again.at);
-                    }
-                    let permit = unread.permit(&call, command).await?;
-                    Ok(Self { permit, app: Arc::clone(&state.app) })
-                }
-                Err(problem) => Err(unread.refuse(&call, problem).await),
+            let read = read.await;
+            let command = unread.or_refuse(&call, read).await?;
+            if C::BODY != Body::None {
+                unread.authenticate_again(&mut call).await?;
             }
+            let permit = unread.permit(&call, command).await?;
+            Ok(Self { permit, app: Arc::clone(&state.app) })
         })
     }
 }

@@ -9,6 +9,8 @@ use crate::app::{App, AppError, Command, Decided, Permit};
 use crate::authn::{Presented, Rejection};
 use crate::domain::{Call, Caller, Invalid, RequestFacts, TenantId};
 
+const TENANT_HEADER: &str = "X-Tenant-ID";
+
 /// What a route does with the header `X-Tenant-ID`. Whether it fits the caller is for the policies to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TenantHeader {
@@ -55,6 +57,17 @@ impl<I: Incoming> Unread<'_, I> {
         }
     }
 
+    /// Step one once more, after a body: it may have taken its time, and the credential may have been
+    /// revoked meanwhile.
+    ///
+    /// # Errors
+    /// As for [`Unread::authenticate`].
+    pub async fn authenticate_again(&self, call: &mut Call) -> Result<(), Problem> {
+        let again = self.authenticate().await?;
+        (call.caller, call.at) = (again.caller, again.at);
+        Ok(())
+    }
+
     fn call(&self, caller: Caller) -> Call {
         let languages = client::languages(self.incoming);
         Call { caller, tenant: None, request: self.facts.clone(), languages, at: self.app.clock.now() }
@@ -62,9 +75,22 @@ impl<I: Incoming> Unread<'_, I> {
 
     /// The tenant that the header names, if it names one. What else may be wrong with it is for step two.
     fn named_tenant(&self) -> Option<TenantId> {
+        self.tenant_header().ok().flatten()
+    }
+
+    /// What the header says.
+    ///
+    /// # Errors
+    /// When it is there more than once, or no hyphenated UUID.
+    fn tenant_header(&self) -> Result<Option<TenantId>, Invalid> {
         let mut values = self.incoming.header("x-tenant-id");
-        let text = std::str::from_utf8(values.next()?).ok()?;
-        if values.next().is_some() { None } else { TenantId::parse("X-Tenant-ID", text).ok() }
+        let Some(value) = values.next() else { return Ok(None) };
+        if values.next().is_some() {
+            return Err(Invalid::new(TENANT_HEADER, "is there more than once"));
+        }
+        let text =
+            std::str::from_utf8(value).map_err(|_error| Invalid::new(TENANT_HEADER, "is not a hyphenated UUID"))?;
+        TenantId::parse(TENANT_HEADER, text).map(Some)
     }
 
     /// Step two.
@@ -72,25 +98,14 @@ impl<I: Incoming> Unread<'_, I> {
     /// # Errors
     /// When the header is missing and needed, or no hyphenated UUID.
     pub fn tenant(&self, wanted: TenantHeader, caller: &Caller) -> Result<Option<TenantId>, Problem> {
-        const NAME: &str = "X-Tenant-ID";
-        let mut values = self.incoming.header("x-tenant-id");
-        let first = values.next();
-        if values.next().is_some() {
-            return Err(Invalid::new(NAME, "is there more than once").into());
-        }
         let needed = match wanted {
             TenantHeader::Required => true,
             TenantHeader::RequiredOfTenants => caller.tenant().is_some(),
             TenantHeader::Optional => false,
         };
-        match first {
+        match self.tenant_header()? {
             None if needed => Err(missing_tenant().into()),
-            None => Ok(None),
-            Some(value) => {
-                let text =
-                    std::str::from_utf8(value).map_err(|_error| Invalid::new(NAME, "is not a hyphenated UUID"))?;
-                Ok(Some(TenantId::parse(NAME, text)?))
-            }
+            named => Ok(named),
         }
     }
 
@@ -135,5 +150,5 @@ impl<I: Incoming> Unread<'_, I> {
 
 /// The header is needed and was not sent.
 pub(crate) fn missing_tenant() -> Invalid {
-    Invalid::new("X-Tenant-ID", "is missing; this route is about one tenant, so the header must say which")
+    Invalid::new(TENANT_HEADER, "is missing; this route is about one tenant, so the header must say which")
 }
