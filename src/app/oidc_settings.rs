@@ -9,14 +9,6 @@ use crate::policy::ActionUse;
 #[derive(Debug, Clone, Copy)]
 pub struct ReadOidcSettings;
 
-/// Make the settings.
-#[derive(Debug, Clone, Copy)]
-pub struct AddOidcSettings(pub TokenLifetimes);
-
-/// Change the settings.
-#[derive(Debug, Clone, Copy)]
-pub struct UpdateOidcSettings(pub TokenLifetimes);
-
 const fn on_settings(name: &'static str, group: &'static str, context: &'static str) -> ActionUse {
     ActionUse { name, group: Some(group), resources: &["OidcSettings"], context }
 }
@@ -48,36 +40,37 @@ impl Command for ReadOidcSettings {
     }
 }
 
-impl Command for AddOidcSettings {
-    const ACTION: ActionUse = on_settings("AddOidcSettings", "administer", INPUT);
+macro_rules! sets_lifetimes {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name(pub TokenLifetimes);
 
-    fn resource(&self) -> Resource {
-        Resource::OidcSettings
-    }
+        impl Command for $name {
+            const ACTION: ActionUse = on_settings(stringify!($name), "administer", INPUT);
 
-    fn context(&self) -> Vec<(&'static str, Attribute)> {
-        input(self.0)
-    }
+            fn resource(&self) -> Resource {
+                Resource::OidcSettings
+            }
 
-    fn example() -> Self {
-        Self(example())
-    }
+            fn context(&self) -> Vec<(&'static str, Attribute)> {
+                input(self.0)
+            }
+
+            fn example() -> Self {
+                Self(example())
+            }
+        }
+    };
 }
 
-impl Command for UpdateOidcSettings {
-    const ACTION: ActionUse = on_settings("UpdateOidcSettings", "administer", INPUT);
-
-    fn resource(&self) -> Resource {
-        Resource::OidcSettings
-    }
-
-    fn context(&self) -> Vec<(&'static str, Attribute)> {
-        input(self.0)
-    }
-
-    fn example() -> Self {
-        Self(example())
-    }
+sets_lifetimes! {
+    /// Make the settings.
+    AddOidcSettings
+}
+sets_lifetimes! {
+    /// Change the settings.
+    UpdateOidcSettings
 }
 
 impl App {

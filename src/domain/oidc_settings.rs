@@ -34,12 +34,6 @@ impl Lifetime {
         })
     }
 
-    /// The complaint about one that was not sent.
-    #[must_use]
-    pub fn missing(field: &str) -> Invalid {
-        Invalid::new(field, "is missing; all four lifetimes must be set")
-    }
-
     fn checked(duration: Duration) -> Option<Self> {
         (!duration.is_zero() && duration <= Self::LONGEST).then_some(Self(duration))
     }
@@ -122,6 +116,27 @@ pub struct TokenLifetimes {
 }
 
 impl TokenLifetimes {
+    /// Reads the four in the order of the fields, each with `read` under the name that JSON has for it.
+    ///
+    /// # Errors
+    /// The first that is missing or no lifetime.
+    pub fn parse<T>(
+        sent: [Option<T>; 4],
+        read: impl Fn(&str, T) -> Result<Lifetime, Invalid>,
+    ) -> Result<Self, Invalid> {
+        let lifetime = |field: &str, value: Option<T>| {
+            let value = value.ok_or_else(|| Invalid::new(field, "is missing; all four lifetimes must be set"))?;
+            read(field, value)
+        };
+        let [access_token, id_token, refresh_token_idle, refresh_token] = sent;
+        Ok(Self {
+            access_token: lifetime("accessTokenLifetime", access_token)?,
+            id_token: lifetime("idTokenLifetime", id_token)?,
+            refresh_token_idle: lifetime("refreshTokenIdleExpiration", refresh_token_idle)?,
+            refresh_token: lifetime("refreshTokenExpiration", refresh_token)?,
+        })
+    }
+
     /// Each by the name that policies and history have for it.
     #[must_use]
     pub const fn named(self) -> [(&'static str, Lifetime); 4] {

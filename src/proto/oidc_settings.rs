@@ -7,40 +7,19 @@ use super::zitadel::settings::v1::OidcSettings as SettingsMessage;
 use super::zitadel::v1::ObjectDetails;
 use crate::domain::{InstanceId, Invalid, Lifetime, OidcSettings, Timestamp, TokenLifetimes};
 
-/// The four lifetimes of a request, by the names that JSON has for them.
-///
-/// # Errors
-/// The first that is missing or no lifetime.
-fn lifetimes(
-    access_token: Option<Duration>,
-    id_token: Option<Duration>,
-    refresh_token_idle: Option<Duration>,
-    refresh_token: Option<Duration>,
-) -> Result<TokenLifetimes, Invalid> {
-    let lifetime = |field: &str, value: Option<Duration>| match value {
-        None => Err(Lifetime::missing(field)),
-        Some(Duration { seconds, nanos }) => Lifetime::parse(field, seconds, nanos),
-    };
-    Ok(TokenLifetimes {
-        access_token: lifetime("accessTokenLifetime", access_token)?,
-        id_token: lifetime("idTokenLifetime", id_token)?,
-        refresh_token_idle: lifetime("refreshTokenIdleExpiration", refresh_token_idle)?,
-        refresh_token: lifetime("refreshTokenExpiration", refresh_token)?,
-    })
-}
-
 macro_rules! request_of_lifetimes {
     ($request:ident) => {
         impl TryFrom<admin::$request> for TokenLifetimes {
             type Error = Invalid;
 
             fn try_from(sent: admin::$request) -> Result<Self, Invalid> {
-                lifetimes(
+                let sent = [
                     sent.access_token_lifetime,
                     sent.id_token_lifetime,
                     sent.refresh_token_idle_expiration,
                     sent.refresh_token_expiration,
-                )
+                ];
+                Self::parse(sent, |field, Duration { seconds, nanos }| Lifetime::parse(field, seconds, nanos))
             }
         }
     };

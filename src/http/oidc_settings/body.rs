@@ -5,7 +5,7 @@ use chrono::SecondsFormat;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::{InstanceId, Invalid, Lifetime, OidcSettings, Timestamp, TokenLifetimes};
+use crate::domain::{InstanceId, Lifetime, OidcSettings, Timestamp, TokenLifetimes};
 use crate::http::{Parts, Problem};
 
 /// Four durations: decimal seconds with at most nine digits after the point and an `s`, greater than
@@ -35,19 +35,13 @@ pub(super) struct OidcSettingsInput {
 /// The lifetimes of a request's body. Nothing at all is a message in which nothing is set.
 pub(super) fn lifetimes(parts: &Parts<'_>) -> Result<TokenLifetimes, Problem> {
     let sent: OidcSettingsInput = parts.optional_json()?.unwrap_or_default();
-    let lifetime = |field: &str, text: Option<String>| match text {
-        None => Err(Lifetime::missing(field)),
-        Some(text) => Lifetime::parse_text(field, &text),
-    };
-    let read = || -> Result<TokenLifetimes, Invalid> {
-        Ok(TokenLifetimes {
-            access_token: lifetime("accessTokenLifetime", sent.access_token_lifetime)?,
-            id_token: lifetime("idTokenLifetime", sent.id_token_lifetime)?,
-            refresh_token_idle: lifetime("refreshTokenIdleExpiration", sent.refresh_token_idle_expiration)?,
-            refresh_token: lifetime("refreshTokenExpiration", sent.refresh_token_expiration)?,
-        })
-    };
-    Ok(read()?)
+    let sent = [
+        sent.access_token_lifetime,
+        sent.id_token_lifetime,
+        sent.refresh_token_idle_expiration,
+        sent.refresh_token_expiration,
+    ];
+    Ok(TokenLifetimes::parse(sent, |field, text| Lifetime::parse_text(field, &text))?)
 }
 
 /// What is known about the settings besides what they say.
