@@ -1,7 +1,6 @@
 //! A configuration that somebody wants to try out before it is stored.
 
 use super::Invalid;
-use super::name::printable;
 use super::oidc_config::{IssuerUrl, OidcConfigDraft};
 
 /// The part of a configuration that can be tried out: the issuer.
@@ -36,10 +35,8 @@ impl OidcTrial {
         // Stand for what was left out, and keep every rule.
         let client_id = parts.client_id.unwrap_or("client");
         let client_secret = parts.client_secret.unwrap_or_else(|| "secret".to_owned());
-        let draft = OidcConfigDraft::parse(parts.issuer_url, client_id, client_secret, parts.scopes)?;
-        if let Some(audience) = parts.audience {
-            printable("audience", audience, 255)?;
-        }
+        let draft = OidcConfigDraft::parse(parts.issuer_url, client_id, client_secret, parts.scopes)?
+            .admitting(parts.audience.map(str::to_owned), false)?;
         Ok(Self { issuer: draft.issuer })
     }
 }
