@@ -1,17 +1,25 @@
 //! Running, and stopping in good order.
 
 use std::future::Future;
+use std::pin::pin;
+
+use futures_util::{Stream, StreamExt};
 
 use super::tls::Tls;
 use super::{Server, StartError};
 
 impl Server {
     /// Serves until `stop` is done, then lets accepted requests finish, up to the drain timeout.
-    /// Every part is watched: the first to end by itself ends the others.
+    /// Every part is watched: the first to end by itself ends the others. Each item of `hangups` asks for
+    /// the policies to be loaded again.
     ///
     /// # Errors
     /// When a part ended that should have gone on.
-    pub async fn run_until_stopped(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+    pub async fn run_until_stopped(
+        self,
+        stop: impl Future<Output = ()>,
+        hangups: impl Stream<Item = ()>,
+    ) -> Result<(), StartError> {
         let Self { http, grpc, authenticator, tls, in_flight, drain_timeout, .. } = self;
         let (handle, grpc_stopper) = (http.handle(), grpc.stopper());
         let (mut http, mut grpc) = (std::pin::pin!(http), std::pin::pin!(grpc.run()));
@@ -23,6 +31,7 @@ impl Server {
             }),
             () = &mut grpc => Some(StartError::new("the gRPC server ended by itself")),
             () = watch(tls) => Some(StartError::new("the watch over the TLS files ended by itself")),
+            () = heed(hangups) => Some(StartError::new("the watch over the policies ended by itself")),
             () = authenticator.watch() => Some(StartError::new("the authenticator's watch ended by itself")),
         };
         if ended.is_none() {
@@ -47,4 +56,14 @@ async fn watch(tls: Option<Tls>) {
         Some(tls) => tls.watch().await,
         None => std::future::pending().await,
     }
+}
+
+/// The stores that the server uses are read at start only, so all that can be done is to say so; a
+/// hangup must not end the service.
+async fn heed(hangups: impl Stream<Item = ()>) {
+    let mut hangups = pin!(hangups);
+    while let Some(()) = hangups.next().await {
+        tracing::warn!("was asked to load the policies again, which needs a restart");
+    }
+    std::future::pending::<()>().await;
 }

@@ -865,3 +865,16 @@ fn log_lines_look_and_are_as_configured() {
     let log = effect.start(&[("GATEWOOD_LOG_LEVEL", "trace")]).stop();
     assert!(lines(&log).iter().any(|line| line["level"] == "TRACE"), "{log}");
 }
+
+#[test]
+fn a_hangup_is_heard_and_does_not_end_the_server() {
+    let effect = Effect(tempfile::tempdir().unwrap());
+    let mut server = effect.start(&[]);
+    server.signal("HUP");
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while !server.log().contains("asked to load the policies again") {
+        assert!(server.wait(Duration::from_millis(20)).is_none(), "it ended:\n{}", server.log());
+        assert!(std::time::Instant::now() < deadline, "it was not heard:\n{}", server.log());
+    }
+    server.stop();
+}

@@ -30,6 +30,7 @@ mod oidc_check;
 mod oidc_config;
 mod oidc_settings;
 mod oidc_settings_parity;
+mod photoflash;
 mod policies;
 mod repositories;
 mod secrets_never_show;

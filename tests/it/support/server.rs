@@ -81,9 +81,10 @@ impl TestServer {
         let base = format!("{}://{}", server.scheme(), server.address());
         let grpc_base = format!("{}://{}", server.scheme(), server.grpc_address());
         let (stop, asked) = oneshot::channel();
-        let stopped = tokio::spawn(server.run_until_stopped(async {
+        let stop_asked = async {
             let _ = asked.await;
-        }));
+        };
+        let stopped = tokio::spawn(server.run_until_stopped(stop_asked, futures_util::stream::pending()));
         let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
         Ok(Self {
             database,
