@@ -9,6 +9,7 @@ use std::sync::Arc;
 use criterion::{Criterion, criterion_group, criterion_main};
 use gatewood::app::oidc_config::{ReadOidcConfig, UpsertOidcConfig};
 use gatewood::app::{Command, Guard};
+use gatewood::audit::Room;
 use gatewood::domain::{
     ApiKeyId, Call, Caller, Clock, Entropy, InstanceId, KeyHolder, KeyScope, Name, Precondition, RequestFacts, Role,
     Roles, TenantId,
@@ -39,6 +40,7 @@ fn call(role: Role, scope: KeyScope) -> Call {
             tls: false,
         },
         languages: Vec::new(),
+        trace_id: None,
         at: Clock::system().now(),
     }
 }
@@ -56,10 +58,12 @@ fn bench(c: &mut Criterion) {
         ("viewer reads", call(Role::Viewer, own)),
         ("denied with a notice", call(Role::Admin, other)),
     ] {
-        group.bench_function(name, |b| b.iter(|| drop(black_box(guard.authorize(&call, read.clone())))));
+        group.bench_function(name, |b| b.iter(|| drop(black_box(guard.authorize(&call, read.clone(), Room::none())))));
     }
     let admin = call(Role::Admin, own);
-    group.bench_function("admin writes", |b| b.iter(|| drop(black_box(guard.authorize(&admin, write.clone())))));
+    group.bench_function("admin writes", |b| {
+        b.iter(|| drop(black_box(guard.authorize(&admin, write.clone(), Room::none()))));
+    });
     group.finish();
 }
 

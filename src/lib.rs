@@ -4,6 +4,7 @@
 //! the determining policies travel back to the caller. `ARCHITECTURE.md` tells how.
 
 pub mod app;
+pub mod audit;
 pub mod authn;
 pub mod cli;
 pub mod config;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::audit::Pending;
 use crate::decision::Denial;
 use crate::domain::{Invalid, TenantId};
 use crate::persistence::StoreError;
@@ -54,7 +55,7 @@ pub struct Denied {
 }
 
 /// A decision, as the log and the answer's headers need it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Decided {
     /// The decision's id.
     pub id: Uuid,
@@ -68,6 +69,8 @@ pub struct Decided {
     pub snapshot: Arc<Snapshot>,
     /// The notices of the determining policies.
     pub notices: Vec<String>,
+    /// What the decision log is told once there is an answer.
+    pub record: Pending,
 }
 
 impl From<StoreError> for AppError {

@@ -1,12 +1,14 @@
 //! The guard of the control plane, and the permits that only it makes.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::service::SeePolicyIds;
 use super::{AppError, Command, Decided, Denied, rehearsal};
+use crate::audit::{Channel, Pending, Record, Room};
 use crate::decision::{Decision, Denial, decide};
 use crate::domain::{Call, Caller, Entropy, InstanceId};
-use crate::mapping::{MappingError, Principals, map};
+use crate::mapping::{Mapped, MappingError, Principals, map};
 use crate::policy::Snapshot;
 
 /// Leave to do one thing: the proof that the policies were asked, and what they were asked about.
@@ -77,22 +79,30 @@ impl Guard {
         &self.snapshot
     }
 
-    /// Decides whether the call may do what the command says.
+    /// Decides whether the call may do what the command says. The record of it takes the room, and waits
+    /// for the answer.
     ///
     /// # Errors
     /// [`AppError::Denied`]; [`AppError::Internal`], when the call does not fit the schema: what
     /// cannot be decided is not done.
-    pub fn authorize<C: Command>(&self, call: &Call, command: C) -> Result<Permit<C>, AppError> {
-        let decision = self.decide(call, &command).map_err(|error| AppError::Internal(error.to_string()))?;
+    pub fn authorize<C: Command>(&self, call: &Call, command: C, room: Room) -> Result<Permit<C>, AppError> {
+        let began = Instant::now();
+        let mapped = self.map(call, &command).map_err(|error| AppError::Internal(error.to_string()))?;
+        let decision = decide(&self.snapshot, &mapped, self.entropy.uuid_at(call.at));
+        let evaluation = began.elapsed();
         for failure in &decision.failures {
             tracing::error!(policy.id = failure.policy, decision.id = %decision.id, error = failure.message, "a policy cannot be evaluated");
         }
         let denial = (!decision.allowed).then(|| Denial::of(&decision, call.caller.is_anonymous(), &call.languages));
+        let (caller, notices) = (call.caller.label(), decision.notices(&call.languages));
+        let record = |room: Room| Some(room.hold(record(call, &caller, &mapped, &decision, &notices, evaluation)?));
+        let record = Some(room).filter(Room::is_wanted).and_then(record).unwrap_or_else(Pending::none);
         let decided = Arc::new(Decided {
             id: decision.id,
-            caller: call.caller.label(),
+            record,
+            caller,
             tenant: call.tenant,
-            notices: decision.notices(&call.languages),
+            notices,
             determining: decision.determining,
             snapshot: decision.snapshot,
         });
@@ -130,7 +140,46 @@ impl Guard {
     /// # Errors
     /// When the call does not fit the schema.
     pub fn decide<C: Command>(&self, call: &Call, command: &C) -> Result<Decision, MappingError> {
-        let mapped = map(&self.snapshot, &self.principals, &self.instance, call, command.question())?;
+        let mapped = self.map(call, command)?;
         Ok(decide(&self.snapshot, &mapped, self.entropy.uuid_at(call.at)))
     }
+
+    fn map<C: Command>(&self, call: &Call, command: &C) -> Result<Mapped, MappingError> {
+        map(&self.snapshot, &self.principals, &self.instance, call, command.question())
+    }
+}
+
+/// What the decision log is told; `None` of a request with unknown parts, which this guard does not make.
+fn record(
+    call: &Call,
+    caller: &str,
+    mapped: &Mapped,
+    decision: &Decision,
+    notices: &[String],
+    evaluation: Duration,
+) -> Option<Record> {
+    let (request, snapshot) = (&mapped.request, &decision.snapshot);
+    Some(Record {
+        at: call.at,
+        decision_id: decision.id,
+        request_id: call.request.id.clone(),
+        trace_id: call.trace_id.clone(),
+        tenant: call.tenant,
+        channel: Channel::Control,
+        caller: caller.to_owned(),
+        store: snapshot.store().into(),
+        revision: snapshot.revision().as_str().into(),
+        principal: request.principal().uid()?.clone(),
+        action: request.action().uid()?.clone(),
+        resource: request.resource().uid()?.clone(),
+        context: request.context()?.clone(),
+        sensitive: Arc::clone(snapshot.sensitive()),
+        allowed: decision.allowed,
+        determining: decision.determining.clone(),
+        errors: decision.failures.iter().map(|failure| (failure.policy.clone(), failure.message.clone())).collect(),
+        notices: notices.to_vec(),
+        guard: None,
+        evaluation,
+        total: Duration::ZERO,
+    })
 }

@@ -23,6 +23,8 @@ pub use error::{AppError, Decided, Denied};
 pub use guard::{Guard, Permit};
 pub use oidc_check::OidcChecks;
 
+use self::service::{ReadHealth, ReadReadiness};
+use crate::audit::{DecisionLog, Room};
 use crate::authn::Authenticator;
 use crate::domain::{Call, Clock, Entropy, Origin};
 use crate::persistence::{ApiKeys, AuditEvents, OidcConfigs, StoredOidcSettings, Tenants};
@@ -37,6 +39,8 @@ pub struct App {
     pub repositories: Repositories,
     /// What issuers are tried out with.
     pub oidc_checks: OidcChecks,
+    /// Where decisions are recorded.
+    pub decisions: DecisionLog,
     /// What time it is.
     pub clock: Clock,
     /// Where ids and keys are drawn from.
@@ -58,6 +62,9 @@ pub struct Repositories {
     pub audit_events: AuditEvents,
 }
 
+/// Actions of which the decisions are not recorded: who probes asks every few seconds, and learns nothing.
+const PROBES: [&str; 2] = [ReadHealth::ACTION.name, ReadReadiness::ACTION.name];
+
 impl App {
     /// Asks the guard for a permit.
     ///
@@ -67,7 +74,9 @@ impl App {
         // What a policy needs to know of stored things is looked up for callers that are known; a
         // stranger must not make the service work, and is denied by its being a stranger.
         let command = if call.caller.is_anonymous() { command } else { command.gather(self, call).await? };
-        self.guard.authorize(call, command)
+        // Before the decision: under `block`, nothing is decided that could not be recorded.
+        let room = if PROBES.contains(&C::ACTION.name) { Room::none() } else { self.decisions.room().await };
+        self.guard.authorize(call, command, room)
     }
 
     /// Where the change comes from that is permitted: the repositories want to know, for history. Its

@@ -28,6 +28,7 @@ pub(super) fn calls() -> Vec<Call> {
             tls: false,
         },
         languages: Vec::new(),
+        trace_id: None,
         at: Timestamp::UNIX_EPOCH,
     };
     let [full, bare] = users(tenant);

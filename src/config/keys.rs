@@ -48,6 +48,7 @@ const ENCRYPTION_KEY: &str = "the standard base64 of 32 bytes, or id:base64[,id:
 const ORIGINS: &str = "a list of origins, like https://console.example.com, http://localhost:5173";
 const NETWORKS: &str = "a list of networks, like 10.0.0.0/8, 192.0.2.7/32";
 const CLAIM: &str = "the name of a claim, or a JSON pointer to one within others, like /realm_access/roles";
+const BYTES: &str = "a number of bytes, like 500kB or 100MiB, that is not zero";
 const DURATION: &str = "a duration, like 500ms, 10s or 2m";
 
 /// Every key, in the order in which they are documented.
@@ -213,6 +214,45 @@ pub const KEYS: &[Key] = &[
         "Where the tokens of tenants' issuers have their roles. `root` is never one of them.",
     ),
     key("oidc.tenant_groups_claim", Some("groups"), CLAIM, "Where the tokens of tenants' issuers have their groups."),
+    key(
+        "decision_log.sink",
+        Some("auto"),
+        "auto, file, stdout or off",
+        "Where decisions are recorded, one JSON object a line. `auto`: in the file that `decision_log.path` names, else in one beside an SQLite database, else on standard output. [decision-log.md](decision-log.md) has the fields.",
+    ),
+    key(
+        "decision_log.path",
+        None,
+        "the path of a file in a folder that exists",
+        "The file of the decision log. When nobody says, `<database>.decisions.ndjson` beside an SQLite database.",
+    ),
+    key(
+        "decision_log.overflow",
+        Some("drop"),
+        "drop, block or spill",
+        "What happens to a record when the queue is full. `drop`: it is dropped, and counted. `block`: whoever asks for a decision waits. `spill`: it goes to `<path>.spill` and is brought back from there.",
+    ),
+    key("decision_log.queue", Some("10000"), "a number from 1 to 1000000", "How many records may wait to be written."),
+    key("decision_log.rotate_size", Some("100MiB"), BYTES, "The file is rotated before it is larger than this."),
+    key(
+        "decision_log.rotate_after",
+        Some("24h"),
+        DURATION,
+        "The file is rotated when its first record is older than this.",
+    ),
+    key("decision_log.keep", Some("10"), "a number from 0 to 10000", "How many rotated files are kept."),
+    key(
+        "decision_log.spill_size",
+        Some("1GiB"),
+        BYTES,
+        "How large the file of `spill` may become. After that, records are dropped.",
+    ),
+    key(
+        "decision_log.mask",
+        Some(""),
+        "a list of paths into the context, like input.client_id, request.user_agent, device.*.serial",
+        "Which attributes of contexts the decision log shows as `***`, beside those that a schema marks with `@sensitive`. A `*` is any name.",
+    ),
     key("log.format", Some("auto"), "auto, human or json", "`auto`: for people on a terminal, JSON otherwise."),
     key(
         "log.level",

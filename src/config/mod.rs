@@ -19,7 +19,7 @@ use secrecy::SecretString;
 pub use layers::{Layers, Origin};
 pub use show::{document, show};
 
-use crate::domain::{ClaimPath, DatabaseUrl, TrustedIssuer, WebOrigin};
+use crate::domain::{ClaimPath, ContextPath, DatabaseUrl, Overflow, TrustedIssuer, WebOrigin};
 
 /// A configuration in which every value is valid.
 #[derive(Debug, Clone)]
@@ -52,6 +52,8 @@ pub struct Config {
     pub issuers: Vec<TrustedIssuer>,
     /// `[oidc]`, of the tokens that are presented.
     pub tokens: TokenConfig,
+    /// `[decision_log]`
+    pub decision_log: DecisionLogConfig,
     /// `[log]`
     pub log: LogConfig,
 }
@@ -129,6 +131,42 @@ pub struct TokenConfig {
     pub tenant_roles_claim: ClaimPath,
     /// Where the tokens of tenants' issuers have their groups.
     pub tenant_groups_claim: ClaimPath,
+}
+
+/// `[decision_log]`
+#[derive(Debug, Clone)]
+pub struct DecisionLogConfig {
+    /// Where decisions are recorded.
+    pub sink: DecisionSink,
+    /// The file.
+    pub path: Option<PathBuf>,
+    /// What happens to a record for which there is no room.
+    pub overflow: Overflow,
+    /// How many records may wait to be written.
+    pub queue: usize,
+    /// How many bytes the file has at most before it is rotated.
+    pub rotate_size: u64,
+    /// How old its first record is at most before it is rotated.
+    pub rotate_after: Duration,
+    /// How many rotated files are kept.
+    pub keep: usize,
+    /// How many bytes may be spilled.
+    pub spill_size: u64,
+    /// What is hidden.
+    pub mask: Vec<ContextPath>,
+}
+
+/// Where decisions are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecisionSink {
+    /// In the file that is named, else in one beside an SQLite database, else on standard output.
+    Auto,
+    /// In a file.
+    File,
+    /// On standard output.
+    Stdout,
+    /// Nowhere.
+    Off,
 }
 
 /// `[log]`

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use ipnet::IpNet;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -14,11 +15,11 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::keys::Key;
 use super::{
-    Config, ConfigError, ControlPolicyChoice, DatabaseConfig, Layers, LogConfig, LogFormat, OidcIssuersConfig, Origin,
-    ServerConfig, TlsConfig, TokenConfig, issuers,
+    Config, ConfigError, ControlPolicyChoice, DatabaseConfig, DecisionLogConfig, DecisionSink, Layers, LogConfig,
+    LogFormat, OidcIssuersConfig, Origin, ServerConfig, TlsConfig, TokenConfig, issuers,
 };
 use crate::domain::invalid::quoted;
-use crate::domain::{ClaimPath, DatabaseUrl, KeyMaterial, TrustedIssuer, WebOrigin};
+use crate::domain::{ClaimPath, ContextPath, DatabaseUrl, Invalid, KeyMaterial, Overflow, TrustedIssuer, WebOrigin};
 
 impl Config {
     /// Reads and checks every value.
@@ -53,7 +54,7 @@ impl Config {
                 body_timeout: reader.duration("server.body_timeout")?,
                 drain_timeout: reader.duration("server.drain_timeout")?,
                 trusted_proxies: reader.value("server.trusted_proxies", networks)?,
-                cors_origins: reader.origins("server.cors_origins")?,
+                cors_origins: reader.list("server.cors_origins", WebOrigin::parse)?,
             },
             tls: reader.tls()?,
             oidc: oidc(&reader)?,
@@ -63,6 +64,7 @@ impl Config {
                 tenant_roles_claim: reader.claim("oidc.tenant_roles_claim")?,
                 tenant_groups_claim: reader.claim("oidc.tenant_groups_claim")?,
             },
+            decision_log: decision_log(&reader)?,
             log: LogConfig {
                 format: reader.value("log.format", |text| match text {
                     "auto" => Some(LogFormat::Auto),
@@ -96,6 +98,32 @@ fn oidc(reader: &Reader<'_>) -> Result<OidcIssuersConfig, ConfigError> {
     })
 }
 
+fn decision_log(reader: &Reader<'_>) -> Result<DecisionLogConfig, ConfigError> {
+    let count = |name, least, most| Ok(usize::try_from(reader.number(name, least, most)?).unwrap_or(usize::MAX));
+    Ok(DecisionLogConfig {
+        sink: reader.value("decision_log.sink", |text| match text {
+            "auto" => Some(DecisionSink::Auto),
+            "file" => Some(DecisionSink::File),
+            "stdout" => Some(DecisionSink::Stdout),
+            "off" => Some(DecisionSink::Off),
+            _ => None,
+        })?,
+        path: reader.optional("decision_log.path", in_a_folder)?,
+        overflow: reader.value("decision_log.overflow", |text| match text {
+            "drop" => Some(Overflow::Drop),
+            "block" => Some(Overflow::Block),
+            "spill" => Some(Overflow::Spill),
+            _ => None,
+        })?,
+        queue: count("decision_log.queue", 1, 1_000_000)?,
+        rotate_size: reader.bytes("decision_log.rotate_size")?,
+        rotate_after: reader.duration("decision_log.rotate_after")?,
+        keep: count("decision_log.keep", 0, 10_000)?,
+        spill_size: reader.bytes("decision_log.spill_size")?,
+        mask: reader.list("decision_log.mask", ContextPath::parse)?,
+    })
+}
+
 struct Reader<'a>(&'a Layers);
 
 impl Reader<'_> {
@@ -120,11 +148,15 @@ impl Reader<'_> {
         self.value(name, |text| humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero()))
     }
 
+    fn bytes(&self, name: &str) -> Result<u64, ConfigError> {
+        self.value(name, |text| text.parse::<ByteSize>().ok().map(|size| size.as_u64()).filter(|bytes| *bytes > 0))
+    }
+
     /// A list of which each item is refused in words of its own.
-    fn origins(&self, name: &str) -> Result<Vec<WebOrigin>, ConfigError> {
+    fn list<T>(&self, name: &str, parse: impl Fn(&str, &str) -> Result<T, Invalid>) -> Result<Vec<T>, ConfigError> {
         let Some((text, origin)) = self.0.0.get(name) else { return Ok(Vec::new()) };
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        let read = items.map(|item| WebOrigin::parse(name, item));
+        let read = items.map(|item| parse(name, item));
         read.collect::<Result<_, _>>().map_err(|invalid| {
             let accepts = Key::find(name).map_or("another value", |key| key.accepts);
             ConfigError(format!("`{name}` (from {origin}) {}; accepted is {accepts}", invalid.reason))
@@ -230,6 +262,14 @@ pub(super) fn is_pem(text: &str) -> bool {
 
 fn existing(text: &str, exists: fn(&Path) -> bool) -> Option<PathBuf> {
     Some(PathBuf::from(text)).filter(|path| exists(path))
+}
+
+/// A file that is there or can be made: not a folder, and in one that exists.
+fn in_a_folder(text: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(text);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let printable = !text.chars().any(char::is_control);
+    (printable && path.file_name().is_some() && !path.is_dir() && folder.is_dir()).then_some(path)
 }
 
 /// `info`, or `info,gatewood=debug`. A name alone would be a filter too, one that silences everything

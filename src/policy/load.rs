@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use cedar_policy::{Policy as CedarPolicy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 
@@ -12,7 +13,7 @@ use cedar_policy_core::extensions::Extensions;
 
 use super::index::ScopeIndex;
 use super::snapshot::{Policy, PolicyRevision};
-use super::{Annotations, Finding, Findings, Snapshot, SourceFile, StoreSource};
+use super::{Annotations, Finding, Findings, Sensitive, Snapshot, SourceFile, StoreSource};
 
 /// Loads a store whole, or not at all.
 ///
@@ -114,6 +115,10 @@ impl<'a> Loader<'a> {
             findings: vec![Finding::of_file(&source.schema.name, error)],
         };
         let actions = schema.action_entities().map_err(Box::new).map_err(of_schema)?;
+        let sensitive = Sensitive::of_cedar(&source.schema.text).map_err(|error| Findings {
+            store: source.store.clone(),
+            findings: vec![Finding::of_file(&source.schema.name, error)],
+        })?;
         let index = ScopeIndex::build(self.policies.values().map(|(policy, ..)| policy), &schema, &actions);
         let actions = actions_alone(&actions).map_err(of_schema)?;
         let policies = self.policies.into_iter().map(|(id, (policy, annotations, file, offset))| {
@@ -130,6 +135,7 @@ impl<'a> Loader<'a> {
             policies: policies.collect(),
             index,
             schema,
+            sensitive: Arc::new(sensitive),
         })
     }
 }

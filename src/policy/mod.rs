@@ -7,6 +7,7 @@ mod finding;
 mod index;
 mod load;
 mod parity;
+mod sensitive;
 mod snapshot;
 mod source;
 
@@ -14,5 +15,6 @@ pub use annotations::{Annotations, Status};
 pub use finding::{Finding, Findings};
 pub use load::load;
 pub use parity::{ActionUse, Differences};
+pub use sensitive::Sensitive;
 pub use snapshot::{Policy, PolicyRevision, Snapshot};
 pub use source::{SourceFile, StoreSource};

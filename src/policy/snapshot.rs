@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use cedar_policy::{Effect, Schema};
 use cedar_policy_core::ast::{EntityType, EntityUID, Expr, SlotEnv};
@@ -10,7 +11,7 @@ use cedar_policy_core::validator::ValidatorSchema;
 use sha2::{Digest, Sha256};
 
 use super::index::ScopeIndex;
-use super::{Annotations, StoreSource};
+use super::{Annotations, Sensitive, StoreSource};
 
 /// The name of the store that guards Gatewood's own API.
 pub(super) const CONTROL_STORE: &str = "gatewood";
@@ -70,6 +71,7 @@ pub struct Snapshot {
     pub(super) store: String,
     pub(super) revision: PolicyRevision,
     pub(super) schema: Schema,
+    pub(super) sensitive: Arc<Sensitive>,
     pub(super) policies: Vec<Policy>,
     pub(super) index: ScopeIndex,
     /// For each of the schema's actions, a set of entities with it and its groups alone.
@@ -93,6 +95,12 @@ impl Snapshot {
     #[must_use]
     pub const fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// What the schema marks with `@sensitive`.
+    #[must_use]
+    pub const fn sensitive(&self) -> &Arc<Sensitive> {
+        &self.sensitive
     }
 
     /// Every policy, in the order of the ids.

@@ -13,8 +13,9 @@ use super::encryption::key_ring;
 use super::grpc::GrpcServer;
 use super::in_flight::InFlight;
 use super::tls::Tls;
-use super::{http, issuers, root_key};
+use super::{decision_log, http, issuers, root_key};
 use crate::app::{App, Guard, OidcChecks, Repositories};
+use crate::audit::Writer;
 use crate::authn::issuers::{IssuerCheck, Outbound};
 use crate::authn::{Authenticator, Stores, Timing, TokenTrust};
 use crate::config::Config;
@@ -105,10 +106,12 @@ pub struct Server {
     pub(super) tls: Option<Tls>,
     pub(super) in_flight: InFlight,
     pub(super) drain_timeout: Duration,
+    pub(super) decision_writer: Option<Writer>,
     address: SocketAddr,
     grpc_address: SocketAddr,
     revision: String,
     place: String,
+    decision_log: String,
     /// The root key, when it was made just now.
     pub first_key: Option<FirstKey>,
 }
@@ -155,7 +158,16 @@ impl Server {
         let revision = guard.snapshot().revision().to_string();
         let (now, drawn) = (clock.now(), entropy.clone());
         let oidc_checks = OidcChecks::new(IssuerCheck::new(outbound));
-        let app = App { guard, authenticator: Arc::clone(&authenticator), repositories, oidc_checks, clock, entropy };
+        let decisions = decision_log::start(config, clock.clone())?;
+        let app = App {
+            guard,
+            authenticator: Arc::clone(&authenticator),
+            repositories,
+            oidc_checks,
+            decisions: decisions.log,
+            clock,
+            entropy,
+        };
         let (app, in_flight) = (Arc::new(app), InFlight::default());
         let service = grpc_service(config, &app, methods)?;
         let (http, address) = http::bind(config, app, routes, &service, &in_flight, tls.as_ref())?;
@@ -171,6 +183,8 @@ impl Server {
             tls,
             in_flight,
             drain_timeout,
+            decision_writer: decisions.writer,
+            decision_log: decisions.place,
             address,
             grpc_address,
             revision,
@@ -205,6 +219,7 @@ impl Server {
             grpc_listen = %format_args!("{scheme}://{}", self.grpc_address),
             policy.revision = self.revision,
             policies = self.place,
+            decision_log = self.decision_log,
             first_request = %format_args!("curl -H \"X-API-Key: $KEY\" {scheme}://{address}/v1/whoami"),
             "listening"
         );

@@ -3,6 +3,7 @@
 mod build;
 mod control_plane;
 mod cors;
+mod decision_log;
 mod encryption;
 mod grpc;
 mod http;

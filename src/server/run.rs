@@ -7,6 +7,7 @@ use futures_util::{Stream, StreamExt};
 
 use super::tls::Tls;
 use super::{Server, StartError};
+use crate::audit::Writer;
 
 impl Server {
     /// Serves until `stop` is done, then lets accepted requests finish, up to the drain timeout.
@@ -20,7 +21,7 @@ impl Server {
         stop: impl Future<Output = ()>,
         hangups: impl Stream<Item = ()>,
     ) -> Result<(), StartError> {
-        let Self { http, grpc, authenticator, tls, in_flight, drain_timeout, .. } = self;
+        let Self { http, grpc, authenticator, tls, in_flight, drain_timeout, mut decision_writer, .. } = self;
         let (handle, grpc_stopper) = (http.handle(), grpc.stopper());
         let (mut http, mut grpc) = (std::pin::pin!(http), std::pin::pin!(grpc.run()));
         let ended = tokio::select! {
@@ -32,6 +33,7 @@ impl Server {
             () = &mut grpc => Some(StartError::new("the gRPC server ended by itself")),
             () = watch(tls) => Some(StartError::new("the watch over the TLS files ended by itself")),
             () = heed(hangups) => Some(StartError::new("the watch over the policies ended by itself")),
+            () = ended_of(&mut decision_writer) => Some(StartError::new("the decision log's thread ended by itself")),
             () = authenticator.watch() => Some(StartError::new("the authenticator's watch ended by itself")),
         };
         if ended.is_none() {
@@ -46,7 +48,19 @@ impl Server {
             }
         }
         authenticator.write_used().await;
+        // Last: the requests that were let finish are recorded, too.
+        if let Some(writer) = decision_writer {
+            writer.stop(drain_timeout).await;
+        }
         ended.map_or(Ok(()), Err)
+    }
+}
+
+/// Done when the decision log's thread has ended, where there is one.
+async fn ended_of(writer: &mut Option<Writer>) {
+    match writer {
+        Some(writer) => writer.ended().await,
+        None => std::future::pending().await,
     }
 }
 

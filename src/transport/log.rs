@@ -34,8 +34,12 @@ pub struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Writes the line: an error where the service is at fault.
+    /// Writes the line, an error where the service is at fault, and records the decision: both
+    /// transports come by here, and the answer is known now.
     pub fn write(&self) {
+        if let Some(decided) = self.decided {
+            decided.record.answered(self.began.elapsed());
+        }
         let duration = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let (status, grpc_code) = match self.answered {
             Answered::Http(status) => (Some(status), None),

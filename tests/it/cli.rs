@@ -89,15 +89,16 @@ fn an_unknown_key_is_refused_with_those_that_there_are() {
 fn a_bad_value_is_refused_with_its_key_and_what_is_accepted() {
     for key in KEYS {
         for value in ["", "no\u{7f}good"] {
-            // By default no proxy is trusted, no page let in and no network open; and whether keys open what is
-            // sealed is seen at start.
+            // By default no proxy is trusted, no page let in, no network open and nothing masked; and whether keys
+            // open what is sealed is seen at start.
             if matches!(
                 (key.name, value.is_empty()),
                 (
                     "server.trusted_proxies"
                         | "server.cors_origins"
                         | "oidc.allowed_networks"
-                        | "oidc.tenant_allowed_networks",
+                        | "oidc.tenant_allowed_networks"
+                        | "decision_log.mask",
                     true
                 ) | ("encryption_key", false)
             ) {
@@ -669,6 +670,15 @@ const COVERAGE: &[(&str, &str)] = &[
     ("oidc.clock_skew", "the_skew_is_what_the_configuration_says"),
     ("oidc.tenant_roles_claim", "the_claims_of_tenants_issuers_are_those_of_the_configuration"),
     ("oidc.tenant_groups_claim", "the_claims_of_tenants_issuers_are_those_of_the_configuration"),
+    ("decision_log.sink", "it_goes_to_standard_output_where_there_is_no_file_or_when_it_is_told_to"),
+    ("decision_log.path", "what_was_spilled_is_brought_back_by_the_next_start"),
+    ("decision_log.overflow", "under_block_nothing_is_decided_that_cannot_be_recorded"),
+    ("decision_log.queue", "under_block_nothing_is_decided_that_cannot_be_recorded"),
+    ("decision_log.rotate_size", "a_file_is_rotated_by_size_and_by_age_and_old_ones_are_removed"),
+    ("decision_log.rotate_after", "a_file_is_rotated_by_size_and_by_age_and_old_ones_are_removed"),
+    ("decision_log.keep", "a_file_is_rotated_by_size_and_by_age_and_old_ones_are_removed"),
+    ("decision_log.spill_size", "no_more_is_spilled_than_configured"),
+    ("decision_log.mask", "masked_paths_are_not_shown"),
     ("log.format", "log_lines_look_and_are_as_configured"),
     ("log.level", "log_lines_look_and_are_as_configured"),
 ];
@@ -681,6 +691,7 @@ fn every_key_of_the_configuration_has_a_test_that_sees_its_effect() {
     let source = [
         include_str!("cli.rs"),
         include_str!("cors.rs"),
+        include_str!("decision_log.rs"),
         include_str!("issuers.rs"),
         include_str!("jwt/instance.rs"),
         include_str!("jwt/tenants.rs"),

@@ -19,6 +19,7 @@ mod bad_input;
 mod busy_issuers;
 mod cli;
 mod cors;
+mod decision_log;
 mod documentation;
 mod faults;
 mod grpc;

@@ -228,7 +228,9 @@ async fn secrets_never_show(backend: Backend) {
         ("GATEWOOD_SERVER_WORKERS", "1"),
     ];
     let folder = database.folder.path();
-    let server = Running::start(gatewood(folder, &["serve", "--listen", "127.0.0.1:0"]).envs(environment));
+    let decisions = folder.join("decisions.ndjson");
+    let mut command = gatewood(folder, &["serve", "--listen", "127.0.0.1:0"]);
+    let server = Running::start(command.envs(environment).env("GATEWOOD_DECISION_LOG_PATH", &decisions));
     let (mut answers, issued) = every_kind_of_request(&server, &root_key).await;
     let dumped = dump(&mut database.raw());
     let files: Vec<(String, Vec<u8>)> = fs::read_dir(folder)
@@ -243,6 +245,7 @@ async fn secrets_never_show(backend: Backend) {
     answers
         .push(server.with_key(&root_key).about(&tenant).put("/v1/oidc-config").json(&config).send().await.expect(500));
     let log = server.stop();
+    let recorded = fs::read_to_string(decisions).unwrap();
     let shown = run(gatewood(folder, &["config"]).envs(environment)).succeeded();
 
     let mut needles = vec![
@@ -256,6 +259,7 @@ async fn secrets_never_show(backend: Backend) {
     assert_eq!(needles.len(), if backend == Backend::Sqlite { 5 } else { 6 }, "the test's PostgreSQL has no password");
     for needle in &needles {
         needle.is_not_in("the log", &log);
+        needle.is_not_in("the decision log", &recorded);
         needle.is_not_in("`gatewood config`", &shown);
         needle.is_not_in("a table", &dumped);
         for answer in &answers {
@@ -268,6 +272,7 @@ async fn secrets_never_show(backend: Backend) {
     // The search finds what is there: otherwise all of this proves nothing.
     assert!(dumped.contains("findable") && dumped.contains("Acme") && dumped.contains("primary"), "{dumped}");
     assert!(log.contains("/v1/oidc-config") && log.contains("\"TRACE\"") && log.lines().count() > 50, "{log}");
+    assert!(recorded.contains("findable") && recorded.lines().count() > 50, "{recorded}");
     assert!(shown.contains("GATEWOOD_ENCRYPTION_KEY"), "{shown}");
 }
 

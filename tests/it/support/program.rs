@@ -82,8 +82,14 @@ impl Running {
     /// Starts it and waits until it says where it listens.
     #[track_caller]
     pub(crate) fn start(command: &mut Command) -> Self {
+        Self::start_into(command, Stdio::null())
+    }
+
+    /// The same, with a place for its standard output.
+    #[track_caller]
+    pub(crate) fn start_into(command: &mut Command, out: Stdio) -> Self {
         let log = NamedTempFile::new().unwrap();
-        command.stdout(Stdio::null()).stderr(log.reopen().unwrap());
+        command.stdout(out).stderr(log.reopen().unwrap());
         let mut running = Self { child: command.spawn().unwrap(), log, base: String::new() };
         let began = Instant::now();
         loop {

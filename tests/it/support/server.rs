@@ -1,5 +1,6 @@
 //! The real server, on a port of its own.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use gatewood::config::{Config, Layers};
@@ -70,6 +71,7 @@ impl TestServer {
             ("encryption_key", ENCRYPTION_KEY.to_owned()),
             ("server.workers", "1".to_owned()),
             ("database.connections", "4".to_owned()),
+            ("decision_log.path", decisions(&database).display().to_string()),
         ];
         flags.extend(tweaks.flags);
         let config = configure(&flags);
@@ -114,6 +116,11 @@ impl TestServer {
         self.stop.take().map(|stop| stop.send(()));
         self.stopped.take().unwrap().await.unwrap().unwrap();
         std::mem::replace(&mut self.database, TestDatabase::new(Backend::Sqlite))
+    }
+
+    /// The file of the decision log, unless it was tweaked.
+    pub(crate) fn decisions(&self) -> PathBuf {
+        decisions(&self.database)
     }
 
     fn caller(&self) -> Caller {
@@ -163,6 +170,10 @@ impl TestServer {
         let root = tenant.map_or_else(|| self.root(), |tenant| self.root().about(tenant));
         root.post("/v1/api-keys").json(body).send().await.expect(201).json()
     }
+}
+
+fn decisions(database: &TestDatabase) -> PathBuf {
+    database.folder.path().join("decisions.ndjson")
 }
 
 /// A configuration from values by key.
