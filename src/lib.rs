@@ -16,4 +16,5 @@ pub mod persistence;
 pub mod policy;
 pub mod proto;
 pub mod server;
+pub mod telemetry;
 pub mod transport;
