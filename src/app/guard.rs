@@ -1,6 +1,7 @@
 //! The guard of the control plane, and the permits that only it makes.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::service::SeePolicyIds;
 use super::{AppError, Command, Decided, Denied, rehearsal};
@@ -8,6 +9,7 @@ use crate::decision::{Decision, Denial, decide};
 use crate::domain::{Call, Caller, Entropy, InstanceId};
 use crate::mapping::{MappingError, Principals, map};
 use crate::policy::Snapshot;
+use crate::telemetry::{DecisionFacts, DecisionSpan, Metrics};
 
 /// Leave to do one thing: the proof that the policies were asked, and what they were asked about.
 #[derive(Debug)]
@@ -56,13 +58,17 @@ pub struct Guard {
     instance: InstanceId,
     entropy: Entropy,
     principals: Principals,
+    metrics: Metrics,
 }
 
 impl Guard {
-    /// A guard that decides by this version of the policies.
+    /// How the control plane is asked, in metrics.
+    const CHANNEL: &'static str = "control";
+
+    /// A guard that decides by this version of the policies, and counts what it decides.
     #[must_use]
-    pub fn new(snapshot: Arc<Snapshot>, instance: InstanceId, entropy: Entropy) -> Self {
-        Self { snapshot, instance, entropy, principals: Principals::default() }
+    pub fn new(snapshot: Arc<Snapshot>, instance: InstanceId, entropy: Entropy, metrics: Metrics) -> Self {
+        Self { snapshot, instance, entropy, principals: Principals::default(), metrics }
     }
 
     /// The instance that it guards.
@@ -83,7 +89,7 @@ impl Guard {
     /// [`AppError::Denied`]; [`AppError::Internal`], when the call does not fit the schema: what
     /// cannot be decided is not done.
     pub fn authorize<C: Command>(&self, call: &Call, command: C) -> Result<Permit<C>, AppError> {
-        let decision = self.decide(call, &command).map_err(|error| AppError::Internal(error.to_string()))?;
+        let decision = self.observed(call, &command).map_err(|error| AppError::Internal(error.to_string()))?;
         for failure in &decision.failures {
             tracing::error!(policy.id = failure.policy, decision.id = %decision.id, error = failure.message, "a policy cannot be evaluated");
         }
@@ -132,5 +138,28 @@ impl Guard {
     pub fn decide<C: Command>(&self, call: &Call, command: &C) -> Result<Decision, MappingError> {
         let mapped = map(&self.snapshot, &self.principals, &self.instance, call, command.question())?;
         Ok(decide(&self.snapshot, &mapped, self.entropy.uuid_at(call.at)))
+    }
+
+    /// Decides, counts the decision, and gives it a span.
+    fn observed<C: Command>(&self, call: &Call, command: &C) -> Result<Decision, MappingError> {
+        let (began, store) = (Instant::now(), self.snapshot.store());
+        let span = DecisionSpan::begin(store);
+        let mapped = map(&self.snapshot, &self.principals, &self.instance, call, command.question())?;
+        let mapped_at = Instant::now();
+        let decision = decide(&self.snapshot, &mapped, self.entropy.uuid_at(call.at));
+        let errored: Vec<&str> = decision.failures.iter().map(|failure| failure.policy.as_str()).collect();
+        self.metrics.decision(&DecisionFacts {
+            store,
+            channel: Self::CHANNEL,
+            allowed: decision.allowed,
+            candidates: decision.candidates,
+            evaluation: mapped_at.elapsed(),
+            total: began.elapsed(),
+            determining: &decision.determining,
+            errored: &errored,
+        });
+        let policies = decision.determining.iter().map(String::as_str);
+        span.decided(decision.id, self.snapshot.revision().as_str(), decision.allowed, policies);
+        Ok(decision)
     }
 }

@@ -26,6 +26,7 @@ pub use oidc_check::OidcChecks;
 use crate::authn::Authenticator;
 use crate::domain::{Call, Clock, Entropy, Origin};
 use crate::persistence::{ApiKeys, AuditEvents, OidcConfigs, StoredOidcSettings, Tenants};
+use crate::telemetry::Metrics;
 
 /// Everything that the use cases need.
 pub struct App {
@@ -41,6 +42,8 @@ pub struct App {
     pub clock: Clock,
     /// Where ids and keys are drawn from.
     pub entropy: Entropy,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// The repositories.

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
+use url::Url;
 
 pub use layers::{Layers, Origin};
 pub use show::{document, show};
@@ -52,6 +53,8 @@ pub struct Config {
     pub issuers: Vec<TrustedIssuer>,
     /// `[oidc]`, of the tokens that are presented.
     pub tokens: TokenConfig,
+    /// `[tracing]`; `None`: no traces are exported.
+    pub tracing: Option<TracingConfig>,
     /// `[log]`
     pub log: LogConfig,
 }
@@ -129,6 +132,17 @@ pub struct TokenConfig {
     pub tenant_roles_claim: ClaimPath,
     /// Where the tokens of tenants' issuers have their groups.
     pub tenant_groups_claim: ClaimPath,
+}
+
+/// `[tracing]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct TracingConfig {
+    /// Where the collector is.
+    pub otlp_endpoint: Url,
+    /// Which part of the traces that begin here is exported: 0 to 1.
+    pub sample_ratio: f64,
+    /// What the service is called.
+    pub service_name: String,
 }
 
 /// `[log]`

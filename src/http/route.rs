@@ -32,6 +32,10 @@ pub struct Route {
     rehearse: fn(&Guard) -> Result<(), String>,
 }
 
+/// The path of the route that a request has met, as the table has it, for the log and the metrics.
+#[derive(Clone, Copy)]
+pub(super) struct RouteName(pub(super) &'static str);
+
 /// The table of routes.
 #[derive(Clone, Default)]
 pub struct Routes(Vec<Route>);
@@ -125,7 +129,8 @@ impl Routes {
         }
         for (path, routes) in by_path {
             let allowed = fallback::allow_header(routes.iter().map(|route| &route.method));
-            let resource = routes.iter().fold(web::resource(path), |resource, route| resource.route((route.handler)()));
+            let resource = web::resource(path).app_data(RouteName(path));
+            let resource = routes.iter().fold(resource, |resource, route| resource.route((route.handler)()));
             let wrong_method = move |request| fallback::wrong_method(request, allowed.clone());
             config.service(resource.default_service(web::to(wrong_method)));
         }

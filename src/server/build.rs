@@ -13,7 +13,7 @@ use super::encryption::key_ring;
 use super::grpc::GrpcServer;
 use super::in_flight::InFlight;
 use super::tls::Tls;
-use super::{http, issuers, root_key};
+use super::{http, issuers, metrics, root_key};
 use crate::app::{App, Guard, OidcChecks, Repositories};
 use crate::authn::issuers::{IssuerCheck, Outbound};
 use crate::authn::{Authenticator, Stores, Timing, TokenTrust};
@@ -143,11 +143,12 @@ impl Server {
             oidc_settings: StoredOidcSettings::new(database.clone(), row.id.clone()),
             audit_events: AuditEvents::new(database.clone()),
             oidc_configs: OidcConfigs::new(database.clone(), Arc::new(ring), entropy.clone()),
-            api_keys: ApiKeys::new(database),
+            api_keys: ApiKeys::new(database.clone()),
         };
         let keys = repositories.api_keys.clone();
         let authenticator = authenticator(config, &repositories, instance, &outbound, &clock, timing).await?;
-        let guard = Guard::new(Arc::new(plane.snapshot), row.id, entropy.clone());
+        let metrics = metrics::start(&plane.snapshot, &database, clock.now());
+        let guard = Guard::new(Arc::new(plane.snapshot), row.id, entropy.clone(), metrics.clone());
         routes
             .rehearse(&guard)
             .and_then(|()| methods.rehearse(&guard))
@@ -155,7 +156,15 @@ impl Server {
         let revision = guard.snapshot().revision().to_string();
         let (now, drawn) = (clock.now(), entropy.clone());
         let oidc_checks = OidcChecks::new(IssuerCheck::new(outbound));
-        let app = App { guard, authenticator: Arc::clone(&authenticator), repositories, oidc_checks, clock, entropy };
+        let app = App {
+            guard,
+            authenticator: Arc::clone(&authenticator),
+            repositories,
+            oidc_checks,
+            clock,
+            entropy,
+            metrics,
+        };
         let (app, in_flight) = (Arc::new(app), InFlight::default());
         let service = grpc_service(config, &app, methods)?;
         let (http, address) = http::bind(config, app, routes, &service, &in_flight, tls.as_ref())?;

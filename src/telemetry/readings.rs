@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -97,6 +97,16 @@ impl Readings {
     }
 }
 
+impl Reading {
+    fn encode(&self, encoder: MetricEncoder<'_>) -> fmt::Result {
+        match (self.metric.kind, self.value) {
+            (Kind::Counter, Value::Whole(value)) => ConstCounter::new(value).encode(encoder),
+            (_, Value::Whole(value)) => ConstGauge::new(value).encode(encoder),
+            (_, Value::Seconds(value)) => ConstGauge::new(value).encode(encoder),
+        }
+    }
+}
+
 /// Seconds since 1970, with a fraction.
 #[expect(clippy::cast_precision_loss, reason = "a moment in microseconds is exact in 53 bits until the year 2255")]
 pub(super) fn seconds(moment: Timestamp) -> f64 {
@@ -139,12 +149,12 @@ impl Collector for Collectors {
                 Kind::Histogram(_) => MetricType::Histogram,
             };
             let mut encoder = encoder.encode_descriptor(metric.name, &help, metric.unit.as_ref(), kind)?;
-            for reading in family {
-                let encoder = encoder.encode_family(&reading.labels)?;
-                match (metric.kind, reading.value) {
-                    (Kind::Counter, Value::Whole(value)) => ConstCounter::new(value).encode(encoder)?,
-                    (_, Value::Whole(value)) => ConstGauge::new(value).encode(encoder)?,
-                    (_, Value::Seconds(value)) => ConstGauge::new(value).encode(encoder)?,
+            match family {
+                [alone] if alone.labels.is_empty() => alone.encode(encoder)?,
+                labelled => {
+                    for reading in labelled {
+                        reading.encode(encoder.encode_family(&reading.labels)?)?;
+                    }
                 }
             }
         }

@@ -8,7 +8,6 @@ use std::fmt::Display;
 use opentelemetry::trace::{Status, TraceContextExt};
 use opentelemetry::{Array, Context, StringValue, Value};
 use tracing::Span;
-use tracing::field::Empty;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::{TARGET, TraceParent};
@@ -21,14 +20,14 @@ pub enum Outcome<'a> {
         /// Its method.
         method: &'a str,
         /// Its route, where there is such a one.
-        route: Option<&'a str>,
+        route: Option<&'static str>,
         /// The status of its answer.
         status: u16,
     },
     /// Of a call of gRPC.
     Grpc {
         /// `package.Service/Method`, where there is such a one.
-        method: Option<&'a str>,
+        method: Option<&'static str>,
         /// The code of its answer.
         code: i32,
     },
@@ -45,8 +44,7 @@ impl Trace {
     /// Begins the span of a request, below the one that its caller has named.
     #[must_use]
     pub fn begin(parent: Option<TraceParent>) -> Self {
-        let span =
-            tracing::info_span!(target: TARGET, parent: None, "request", otel.name = Empty, otel.kind = "server");
+        let span = tracing::info_span!(target: TARGET, parent: None, "request", otel.kind = "server");
         if span.is_disabled() {
             return Self { span, id: parent.map(|parent| parent.trace_id()) };
         }
@@ -80,21 +78,21 @@ impl Trace {
         let code = match outcome {
             Outcome::Http { method, route, status } => {
                 let name = route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
-                span.record("otel.name", name);
+                span.context().span().update_name(name);
                 span.set_attribute("http.request.method", method.to_owned());
                 span.set_attribute("http.response.status_code", i64::from(status));
                 if let Some(route) = route {
-                    span.set_attribute("http.route", route.to_owned());
+                    span.set_attribute("http.route", route);
                 }
                 i64::from(status)
             }
             Outcome::Grpc { method, code } => {
-                span.record("otel.name", method.unwrap_or("grpc"));
+                span.context().span().update_name(method.unwrap_or("grpc"));
                 span.set_attribute("rpc.system", "grpc");
                 span.set_attribute("rpc.grpc.status_code", i64::from(code));
                 if let Some((service, method)) = method.and_then(|method| method.split_once('/')) {
-                    span.set_attribute("rpc.service", service.to_owned());
-                    span.set_attribute("rpc.method", method.to_owned());
+                    span.set_attribute("rpc.service", service);
+                    span.set_attribute("rpc.method", method);
                 }
                 i64::from(code)
             }

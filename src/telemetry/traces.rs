@@ -66,6 +66,7 @@ impl Traces {
     }
 
     /// The layer that takes the spans of [`TARGET`], and nothing else: no log line gets into a trace.
+    #[must_use]
     pub fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(&self) -> impl Layer<S> + use<S> {
         let ours = |metadata: &Metadata<'_>| metadata.is_span() && metadata.target() == TARGET;
         tracing_opentelemetry::layer()
