@@ -12,7 +12,7 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError, we
 use futures_util::FutureExt;
 use tracing::Instrument;
 
-use super::route::RouteName;
+use super::route::RoutePaths;
 use super::{HttpState, Problem, admin_dialect};
 use crate::app::Decided;
 use crate::telemetry::{Metrics, Trace};
@@ -111,7 +111,7 @@ fn answer<B: MessageBody + 'static>(
 fn route_of(request: &HttpRequest, grpc: Option<&GrpcOutcome>) -> Option<&'static str> {
     match grpc {
         Some(grpc) => grpc.method,
-        None => request.app_data::<RouteName>().map(|route| route.0),
+        None => RoutePaths::of(request),
     }
 }
 
