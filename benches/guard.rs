@@ -15,13 +15,14 @@ use gatewood::domain::{
     Roles, TenantId,
 };
 use gatewood::policy::{StoreSource, load};
+use gatewood::telemetry::Metrics;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn guard() -> Guard {
     let snapshot = load(&StoreSource::embedded_control_plane()).expect("the shipped policies load");
-    Guard::new(Arc::new(snapshot), InstanceId::from_random([7; 8]), Entropy::system())
+    Guard::new(Arc::new(snapshot), InstanceId::from_random([7; 8]), Entropy::system(), Metrics::new())
 }
 
 fn call(role: Role, scope: KeyScope) -> Call {
@@ -38,6 +39,7 @@ fn call(role: Role, scope: KeyScope) -> Call {
             ip: Ipv4Addr::LOCALHOST.into(),
             user_agent: Some("bench/1.0".to_owned()),
             tls: false,
+            trace_id: None,
         },
         languages: Vec::new(),
         trace_id: None,

@@ -18,5 +18,6 @@ pub mod policy;
 pub mod proto;
 pub mod server;
 pub mod stores;
+pub mod telemetry;
 pub mod transport;
 pub mod values;

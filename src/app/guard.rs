@@ -10,6 +10,7 @@ use crate::decision::{Decision, Denial, decide};
 use crate::domain::{Call, Caller, Entropy, InstanceId};
 use crate::mapping::{Mapped, MappingError, Principals, map};
 use crate::policy::Snapshot;
+use crate::telemetry::{DecisionFacts, DecisionSpan, Metrics};
 
 /// Leave to do one thing: the proof that the policies were asked, and what they were asked about.
 #[derive(Debug)]
@@ -58,13 +59,17 @@ pub struct Guard {
     instance: InstanceId,
     entropy: Entropy,
     principals: Principals,
+    metrics: Metrics,
 }
 
 impl Guard {
-    /// A guard that decides by this version of the policies.
+    /// How the control plane is asked, in metrics.
+    const CHANNEL: &'static str = "control";
+
+    /// A guard that decides by this version of the policies, and counts what it decides.
     #[must_use]
-    pub fn new(snapshot: Arc<Snapshot>, instance: InstanceId, entropy: Entropy) -> Self {
-        Self { snapshot, instance, entropy, principals: Principals::default() }
+    pub fn new(snapshot: Arc<Snapshot>, instance: InstanceId, entropy: Entropy, metrics: Metrics) -> Self {
+        Self { snapshot, instance, entropy, principals: Principals::default(), metrics }
     }
 
     /// The instance that it guards.
@@ -86,10 +91,8 @@ impl Guard {
     /// [`AppError::Denied`]; [`AppError::Internal`], when the call does not fit the schema: what
     /// cannot be decided is not done.
     pub fn authorize<C: Command>(&self, call: &Call, command: C, room: Room) -> Result<Permit<C>, AppError> {
-        let began = Instant::now();
-        let mapped = self.map(call, &command).map_err(|error| AppError::Internal(error.to_string()))?;
-        let decision = decide(&self.snapshot, &mapped, self.entropy.uuid_at(call.at));
-        let evaluation = began.elapsed();
+        let observed = self.observed(call, &command).map_err(|error| AppError::Internal(error.to_string()))?;
+        let Observed { mapped, decision, evaluation } = observed;
         for failure in &decision.failures {
             tracing::error!(policy.id = failure.policy, decision.id = %decision.id, error = failure.message, "a policy cannot be evaluated");
         }
@@ -144,9 +147,36 @@ impl Guard {
         Ok(decide(&self.snapshot, &mapped, self.entropy.uuid_at(call.at)))
     }
 
-    fn map<C: Command>(&self, call: &Call, command: &C) -> Result<Mapped, MappingError> {
-        map(&self.snapshot, &self.principals, &self.instance, call, command.question())
+    /// Decides, counts the decision, and gives it a span.
+    fn observed<C: Command>(&self, call: &Call, command: &C) -> Result<Observed, MappingError> {
+        let (began, store) = (Instant::now(), self.snapshot.store());
+        let span = DecisionSpan::begin(store);
+        let mapped = map(&self.snapshot, &self.principals, &self.instance, call, command.question())?;
+        let mapped_at = Instant::now();
+        let decision = decide(&self.snapshot, &mapped, self.entropy.uuid_at(call.at));
+        let evaluation = mapped_at.elapsed();
+        let errored: Vec<&str> = decision.failures.iter().map(|failure| failure.policy.as_str()).collect();
+        self.metrics.decision(&DecisionFacts {
+            store,
+            channel: Self::CHANNEL,
+            allowed: decision.allowed,
+            candidates: decision.candidates,
+            evaluation,
+            total: began.elapsed(),
+            determining: &decision.determining,
+            errored: &errored,
+        });
+        let policies = decision.determining.iter().map(String::as_str);
+        span.decided(decision.id, self.snapshot.revision().as_str(), decision.allowed, policies);
+        Ok(Observed { mapped, decision, evaluation })
     }
+}
+
+/// A decision, and what it was about.
+struct Observed {
+    mapped: Mapped,
+    decision: Decision,
+    evaluation: Duration,
 }
 
 /// What the decision log is told; `None` of a request with unknown parts, which this guard does not make.
@@ -163,7 +193,7 @@ fn record(
         at: call.at,
         decision_id: decision.id,
         request_id: call.request.id.clone(),
-        trace_id: call.trace_id.clone(),
+        trace_id: call.request.trace_id.clone(),
         tenant: call.tenant,
         channel: Channel::Control,
         caller: caller.to_owned(),

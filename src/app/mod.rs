@@ -28,6 +28,7 @@ use crate::audit::{DecisionLog, Room};
 use crate::authn::Authenticator;
 use crate::domain::{Call, Clock, Entropy, Origin};
 use crate::persistence::{ApiKeys, AuditEvents, OidcConfigs, StoredOidcSettings, Tenants};
+use crate::telemetry::Metrics;
 
 /// Everything that the use cases need.
 pub struct App {
@@ -45,6 +46,8 @@ pub struct App {
     pub clock: Clock,
     /// Where ids and keys are drawn from.
     pub entropy: Entropy,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// The repositories.

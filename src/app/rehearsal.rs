@@ -20,6 +20,7 @@ pub(super) fn calls() -> Vec<Call> {
         caller,
         tenant: full.then_some(tenant),
         request: RequestFacts {
+            trace_id: None,
             id: String::new(),
             method: String::new(),
             path: String::new(),

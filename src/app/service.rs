@@ -36,6 +36,10 @@ about_the_instance! {
     ReadReadiness, None
 }
 about_the_instance! {
+    /// How much is done, and how fast?
+    ReadMetrics, Some("read")
+}
+about_the_instance! {
     /// What does the API look like?
     ReadOpenApi, None
 }
@@ -126,6 +130,12 @@ impl App {
     #[must_use]
     pub fn readiness(&self, _permit: &Permit<ReadReadiness>) -> Readiness {
         if self.authenticator.database_answers() { Readiness::Ready } else { Readiness::Degraded }
+    }
+
+    /// All metrics, as [`Metrics::encode`](crate::telemetry::Metrics::encode) writes them.
+    #[must_use]
+    pub fn metrics(&self, _permit: &Permit<ReadMetrics>) -> String {
+        self.metrics.encode()
     }
 
     /// Says who the caller is.

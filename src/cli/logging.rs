@@ -1,22 +1,28 @@
-//! Where log lines go, and how they look.
+//! Where log lines and traces go, and how they look.
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-use crate::config::{LogConfig, LogFormat};
+use crate::config::{LogConfig, LogFormat, TracingConfig};
+use crate::telemetry::{TARGET, TraceError, Traces};
 
-/// Sends log lines to standard error, and panics into the log.
-pub(super) fn start(config: &LogConfig) {
+/// Sends log lines to standard error, and panics into the log; and traces to the collector, where there
+/// is one.
+///
+/// # Errors
+/// When traces cannot be exported.
+pub(super) fn start(config: &LogConfig, tracing: Option<&TracingConfig>) -> Result<Option<Traces>, TraceError> {
     let json = match config.format {
         LogFormat::Json => true,
         LogFormat::Human => false,
         LogFormat::Auto => !io::stderr().is_terminal(),
     };
-    let filter: Targets = config.level.parse().unwrap_or_default();
+    // What is exported is not for the log. Without a collector nobody at all wants it, and it costs nothing.
+    let filter = config.level.parse::<Targets>().unwrap_or_default().with_target(TARGET, LevelFilter::OFF);
     let layer = if json {
         fmt::layer()
             .json()
@@ -28,7 +34,13 @@ pub(super) fn start(config: &LogConfig) {
     } else {
         fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr).boxed()
     };
-    let started = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
+    let traces = tracing.map(|to| Traces::start(&to.otlp_endpoint, to.sample_ratio, &to.service_name)).transpose()?;
+    let log = tracing_subscriber::registry().with(layer.with_filter(filter));
+    // An absent layer is not the same as none: it would have every span made that nobody wants.
+    let started = match &traces {
+        Some(traces) => log.with(traces.layer()).try_init(),
+        None => log.try_init(),
+    };
     if started.is_ok() {
         std::panic::set_hook(Box::new(|panic| {
             let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -36,4 +48,5 @@ pub(super) fn start(config: &LogConfig) {
             tracing::error!(place, what, "panicked");
         }));
     }
+    Ok(traces)
 }

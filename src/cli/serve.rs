@@ -1,5 +1,8 @@
 //! `gatewood serve`
 
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
 use futures_util::{Stream, stream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -9,18 +12,32 @@ use crate::server::{Ambient, Server};
 
 pub(super) fn run(flags: &ConfigFlags) -> Outcome {
     let config = flags.config()?;
-    logging::start(&config.log);
-    block_on(async {
+    let traces = logging::start(&config.log, config.tracing.as_ref()).map_err(|error| error.to_string())?;
+    let asked_to_stop = OnceLock::new();
+    let outcome = block_on(async {
         let server = Server::build(&config, Ambient::system()).await.map_err(|error| error.to_string())?;
         // From here on a signal is an orderly end, also one that comes between the line and the first request.
-        let (stop, hangups) = (stop_signal()?, hangups()?);
+        let (signal, hangups) = (stop_signal()?, hangups()?);
+        let stop = async {
+            signal.await;
+            asked_to_stop.get_or_init(Instant::now);
+        };
         if let Some(key) = &server.first_key {
             key.deliver().map_err(|error| format!("{error}; `gatewood keys create --root` makes another root key"))?;
         }
         server.announce();
         server.run_until_stopped(stop, hangups).await.map_err(|error| error.to_string())
-    })
+    });
+    if let Some(traces) = traces {
+        // What the requests have left of the time to drain, and a moment at least: most were exported long ago.
+        let spent = asked_to_stop.get().map_or(Duration::ZERO, Instant::elapsed);
+        traces.finish(config.server.drain_timeout.saturating_sub(spent).max(FLUSH));
+    }
+    outcome
 }
+
+/// How long the last traces may take to leave, however long the requests took to finish.
+const FLUSH: Duration = Duration::from_millis(500);
 
 /// Done when the process is asked to stop; the second time it is asked, it ends at once.
 fn stop_signal() -> Result<impl Future<Output = ()>, String> {

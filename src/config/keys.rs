@@ -253,6 +253,24 @@ pub const KEYS: &[Key] = &[
         "a list of paths into the context, like input.client_id, request.user_agent, device.*.serial",
         "Which attributes of contexts the decision log shows as `***`, beside those that a schema marks with `@sensitive`. A `*` is any name.",
     ),
+    key(
+        "tracing.otlp_endpoint",
+        None,
+        "an http or https URL without user, query and fragment, like http://127.0.0.1:4318",
+        "The OpenTelemetry collector that traces are sent to, by OTLP over HTTP, to `v1/traces` below it. When nobody says, no traces are made.",
+    ),
+    key(
+        "tracing.sample_ratio",
+        Some("1"),
+        "a number from 0 to 1",
+        "The part of the traces beginning here that is exported. Of a request with a `traceparent` the caller has decided.",
+    ),
+    key(
+        "tracing.service_name",
+        Some("gatewood"),
+        "1 to 255 characters that can be printed",
+        "What the service is called in traces: the resource attribute `service.name`.",
+    ),
     key("log.format", Some("auto"), "auto, human or json", "`auto`: for people on a terminal, JSON otherwise."),
     key(
         "log.level",

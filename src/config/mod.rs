@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
+use url::Url;
 
 pub use layers::{Layers, Origin};
 pub use show::{document, show};
@@ -54,6 +55,8 @@ pub struct Config {
     pub tokens: TokenConfig,
     /// `[decision_log]`
     pub decision_log: DecisionLogConfig,
+    /// `[tracing]`; `None`: no traces are exported.
+    pub tracing: Option<TracingConfig>,
     /// `[log]`
     pub log: LogConfig,
 }
@@ -167,6 +170,17 @@ pub enum DecisionSink {
     Stdout,
     /// Nowhere.
     Off,
+}
+
+/// `[tracing]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct TracingConfig {
+    /// Where the collector is.
+    pub otlp_endpoint: Url,
+    /// Which part of the traces that begin here is exported: 0 to 1.
+    pub sample_ratio: f64,
+    /// What the service is called.
+    pub service_name: String,
 }
 
 /// `[log]`

@@ -12,13 +12,15 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use secrecy::SecretString;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use url::Url;
 
 use super::keys::Key;
 use super::{
     Config, ConfigError, ControlPolicyChoice, DatabaseConfig, DecisionLogConfig, DecisionSink, Layers, LogConfig,
-    LogFormat, OidcIssuersConfig, Origin, ServerConfig, TlsConfig, TokenConfig, issuers,
+    LogFormat, OidcIssuersConfig, Origin, ServerConfig, TlsConfig, TokenConfig, TracingConfig, issuers,
 };
 use crate::domain::invalid::quoted;
+use crate::domain::name::printable;
 use crate::domain::{ClaimPath, ContextPath, DatabaseUrl, Invalid, KeyMaterial, Overflow, TrustedIssuer, WebOrigin};
 
 impl Config {
@@ -65,6 +67,7 @@ impl Config {
                 tenant_groups_claim: reader.claim("oidc.tenant_groups_claim")?,
             },
             decision_log: decision_log(&reader)?,
+            tracing: tracing(&reader)?,
             log: LogConfig {
                 format: reader.value("log.format", |text| match text {
                     "auto" => Some(LogFormat::Auto),
@@ -122,6 +125,26 @@ fn decision_log(reader: &Reader<'_>) -> Result<DecisionLogConfig, ConfigError> {
         spill_size: reader.bytes("decision_log.spill_size")?,
         mask: reader.list("decision_log.mask", ContextPath::parse)?,
     })
+}
+
+/// All of it is read, so that a mistake is found before it matters.
+fn tracing(reader: &Reader<'_>) -> Result<Option<TracingConfig>, ConfigError> {
+    let ratio = |text: &str| text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+    let name = |text: &str| printable("", text, 255).is_ok().then(|| text.to_owned());
+    let otlp_endpoint = reader.optional("tracing.otlp_endpoint", collector)?;
+    let sample_ratio = reader.value("tracing.sample_ratio", ratio)?;
+    let service_name = reader.value("tracing.service_name", name)?;
+    Ok(otlp_endpoint.map(|otlp_endpoint| TracingConfig { otlp_endpoint, sample_ratio, service_name }))
+}
+
+/// A URL below which there can be a path.
+fn collector(text: &str) -> Option<Url> {
+    let plain = |url: &Url| {
+        let is_http = matches!(url.scheme(), "http" | "https");
+        let credentials = !url.username().is_empty() || url.password().is_some();
+        is_http && url.has_host() && !credentials && url.query().is_none() && url.fragment().is_none()
+    };
+    Url::parse(text).ok().filter(plain)
 }
 
 struct Reader<'a>(&'a Layers);
@@ -243,8 +266,9 @@ impl Reader<'_> {
 fn refused(name: &str, text: &str, origin: &Origin) -> ConfigError {
     let key = Key::find(name);
     let accepts = key.map_or("another value", |key| key.accepts);
-    // A database URL may have a password in it, and a private key may stand where its file's path belongs.
-    let hidden = name == "database_url" || is_pem(text) || key.is_none_or(|key| key.secret);
+    // A URL may have a password in it, and a private key may stand where its file's path belongs.
+    let has_credentials = text.contains("://") && text.contains('@');
+    let hidden = name == "database_url" || has_credentials || is_pem(text) || key.is_none_or(|key| key.secret);
     let value = if hidden { "not accepted".to_owned() } else { quoted(text) };
     ConfigError(format!("`{name}` (from {origin}) is {value}; accepted is {accepts}"))
 }

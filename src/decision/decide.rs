@@ -25,6 +25,8 @@ pub struct Decision {
     pub determining: Vec<String>,
     /// The policies whose evaluation failed.
     pub failures: Vec<Failure>,
+    /// How many policies were evaluated.
+    pub candidates: usize,
 }
 
 /// A policy whose evaluation failed.
@@ -71,8 +73,10 @@ pub(super) fn notices<'a>(policies: impl Iterator<Item = &'a Policy>, languages:
 #[must_use]
 pub fn decide(snapshot: &Arc<Snapshot>, mapped: &Mapped, id: Uuid) -> Decision {
     let (mut permits, mut forbids, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+    let mut candidates = 0;
     let evaluator = Evaluator::new(mapped.request.clone(), &mapped.entities, Extensions::all_available());
     for policy in snapshot.candidates(&mapped.principal_line, &mapped.action, &mapped.resource_type) {
+        candidates += 1;
         let holds = match evaluator.interpret(&policy.condition, &policy.slots) {
             Ok(value) => as_bool(&value).ok_or_else(|| "the condition is not a boolean".to_owned()),
             Err(error) => Err(error.to_string()),
@@ -88,7 +92,7 @@ pub fn decide(snapshot: &Arc<Snapshot>, mapped: &Mapped, id: Uuid) -> Decision {
     }
     let allowed = forbids.is_empty() && !permits.is_empty();
     let determining = if forbids.is_empty() { permits } else { forbids };
-    Decision { id, allowed, snapshot: Arc::clone(snapshot), determining, failures }
+    Decision { id, allowed, snapshot: Arc::clone(snapshot), determining, failures, candidates }
 }
 
 fn as_bool(value: &Value) -> Option<bool> {

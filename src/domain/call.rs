@@ -36,4 +36,6 @@ pub struct RequestFacts {
     pub user_agent: Option<String>,
     /// Whether the connection is encrypted.
     pub tls: bool,
+    /// The id of the trace that it is part of, 32 hexadecimal digits, for the decision log. Policies do not see it.
+    pub trace_id: Option<String>,
 }

@@ -9,6 +9,7 @@ use http::header::HeaderValue;
 use super::service::State;
 use crate::app::Decided;
 use crate::domain::RequestFacts;
+use crate::telemetry::Trace;
 use crate::transport::{Incoming, RequestId, Unread, address, user_agent};
 
 /// What is known of the other end of the connection. Whoever serves the connection puts it into the
@@ -28,6 +29,7 @@ pub(super) struct GrpcRequest {
     path: String,
     peer: Peer,
     id: String,
+    trace_id: Option<String>,
     decided: Mutex<Option<Arc<Decided>>>,
 }
 
@@ -41,6 +43,7 @@ impl GrpcRequest {
             path: request.uri().path().to_owned(),
             peer: peer.unwrap_or(Peer { address: None, tls: false }),
             id: id.unwrap_or_default(),
+            trace_id: request.extensions().get::<Trace>().and_then(|trace| trace.id().map(str::to_owned)),
             decided: Mutex::default(),
         }
     }
@@ -54,6 +57,7 @@ impl GrpcRequest {
             ip: address(self.peer.address, self, &state.settings.trusted_proxies),
             user_agent: user_agent(self),
             tls: self.peer.tls,
+            trace_id: self.trace_id.clone(),
         };
         Unread { app: &state.app, incoming: self, facts }
     }

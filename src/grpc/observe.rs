@@ -1,6 +1,7 @@
 //! Around every request of the gRPC port: its id, its log line, its notices.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ use tower::Service;
 use tracing::Instrument;
 
 use super::GrpcService;
-use crate::transport::{Answered, GrpcOutcome, Line, NOTICE, RequestId, notice_values};
+use crate::transport::{Answered, GrpcOutcome, Line, NOTICE, RequestId, begin_trace, notice_values};
 
 /// Gives each request an id and logs one line about it.
 #[derive(Clone)]
@@ -44,11 +45,14 @@ where
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let began = Instant::now();
-        let app = self.service.app();
+        let app = Arc::clone(self.service.app());
         let id = RequestId::choose(request.headers(), || app.entropy.uuid_at(app.clock.now()).to_string());
         request.extensions_mut().insert(id.clone());
+        let trace = begin_trace(request.headers());
+        request.extensions_mut().insert(trace.clone());
         let method = request.method().clone();
         let span = tracing::info_span!("request", request.id = id.as_str());
+        let traced = trace.span().clone();
         let answered = self.inner.call(request);
         // A task of its own: a client that goes away, which every deadline makes it do, must not leave a
         // change without its log line, nor a right behind that the change took away.
@@ -66,6 +70,8 @@ where
                 decided: outcome.and_then(|outcome| outcome.decided.as_deref()),
                 problem: outcome.and_then(|outcome| outcome.problem.as_deref()),
                 began,
+                trace: &trace,
+                metrics: Some(&app.metrics),
             }
             .write();
             let headers = response.headers_mut();
@@ -80,7 +86,7 @@ where
             }
             Ok(response)
         };
-        let task = tokio::spawn(observed.instrument(span));
+        let task = tokio::spawn(observed.instrument(span).instrument(traced));
         async move {
             task.await.unwrap_or_else(|error| {
                 tracing::error!(%error, "a call of gRPC ended without an answer");

@@ -18,6 +18,7 @@ use tower::ServiceExt;
 
 use super::{Problem, incoming};
 use crate::grpc::{CONTENT_TYPES, Peer};
+use crate::telemetry::Trace;
 use crate::transport::{GrpcOutcome, RequestId};
 
 /// The path of a method: `/package.Service/Method`.
@@ -99,6 +100,9 @@ fn translate(request: &HttpRequest, receiver: mpsc::Receiver<Part>) -> Result<ht
     asked.extensions_mut().insert(peer);
     if let Some(id) = request.extensions().get::<RequestId>() {
         asked.extensions_mut().insert(id.clone());
+    }
+    if let Some(trace) = request.extensions().get::<Trace>() {
+        asked.extensions_mut().insert(trace.clone());
     }
     Ok(asked)
 }

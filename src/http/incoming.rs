@@ -8,6 +8,7 @@ use actix_web::{HttpMessage, HttpRequest, web};
 use super::{HttpState, Problem};
 use crate::app::Decided;
 use crate::domain::RequestFacts;
+use crate::telemetry::Trace;
 use crate::transport::{Incoming, RequestId, Unread, address, user_agent};
 
 impl Incoming for HttpRequest {
@@ -36,6 +37,7 @@ pub(super) fn unread<'a>(request: &'a HttpRequest, state: &'a HttpState) -> Resu
         ip: address(request.peer_addr().map(|peer| peer.ip()), request, &state.settings.trusted_proxies),
         user_agent: user_agent(request),
         tls: request.app_config().secure(),
+        trace_id: request.extensions().get::<Trace>().and_then(|trace| trace.id().map(str::to_owned)),
     };
     Ok(Unread { app: &state.app, incoming: request, facts })
 }

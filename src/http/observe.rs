@@ -12,9 +12,13 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError, we
 use futures_util::FutureExt;
 use tracing::Instrument;
 
+use super::route::RoutePaths;
 use super::{HttpState, Problem, admin_dialect};
 use crate::app::Decided;
-use crate::transport::{Abandoned, Answered, GrpcOutcome, Line, NOTICE, RequestId, notice_values, panic_text};
+use crate::telemetry::{Metrics, Trace};
+use crate::transport::{
+    Abandoned, Answered, GrpcOutcome, Line, NOTICE, RequestId, begin_trace, notice_values, panic_text,
+};
 
 /// Gives the request an id, runs it, and logs one line about it. A panic below becomes a 500.
 ///
@@ -25,22 +29,29 @@ pub async fn observe<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let began = Instant::now();
+    let state = request.app_data::<web::Data<HttpState>>().cloned();
+    let metrics = state.as_ref().map(|state| &state.app.metrics);
     let fresh = || {
-        let state = request.app_data::<web::Data<HttpState>>();
         // Without state nothing is answered but 500; the id only has to be there.
-        state.map_or_else(String::new, |state| state.app.entropy.uuid_at(state.app.clock.now()).to_string())
+        state.as_ref().map_or_else(String::new, |state| state.app.entropy.uuid_at(state.app.clock.now()).to_string())
     };
     let id = RequestId::choose(request.request(), fresh);
     request.extensions_mut().insert(id.clone());
+    let trace = begin_trace(request.request());
+    request.extensions_mut().insert(trace.clone());
     let span = tracing::info_span!("request", request.id = id.as_str());
     let method = request.method().clone();
     let admin = admin_dialect::is_spoken_at(request.path());
     let abandoned = Abandoned::new(&id, method.as_str(), began);
     // Routing is part of the call, so the call itself is inside of the net.
-    let outcome = AssertUnwindSafe(async move { next.call(request).await }).catch_unwind().instrument(span).await;
+    let outcome = AssertUnwindSafe(async move { next.call(request).await })
+        .catch_unwind()
+        .instrument(span)
+        .instrument(trace.span().clone())
+        .await;
     abandoned.disarm();
     let cause = match outcome {
-        Ok(Ok(response)) => return Ok(answer(response, &id, method.as_str(), began)),
+        Ok(Ok(response)) => return Ok(answer(response, &id, method.as_str(), (began, &trace, metrics))),
         Ok(Err(error)) => format!("the framework failed: {error}"),
         Err(panic) => format!("the handler panicked: {}", panic_text(&*panic)),
     };
@@ -53,6 +64,8 @@ pub async fn observe<B: MessageBody + 'static>(
         decided: None,
         problem: Some(&problem),
         began,
+        trace: &trace,
+        metrics,
     }
     .write();
     Err(Identified { response_to: id, problem, admin }.into())
@@ -64,7 +77,7 @@ fn answer<B: MessageBody + 'static>(
     response: ServiceResponse<B>,
     id: &RequestId,
     method: &str,
-    began: Instant,
+    (began, trace, metrics): (Instant, &Trace, Option<&Metrics>),
 ) -> ServiceResponse<EitherBody<B>> {
     let decided = response.request().extensions().get::<Arc<Decided>>().cloned();
     let grpc = response.request().extensions().get::<GrpcOutcome>().cloned();
@@ -76,11 +89,13 @@ fn answer<B: MessageBody + 'static>(
     Line {
         id,
         method,
-        route: route_of(response.request(), grpc.as_ref()).as_deref(),
+        route: route_of(response.request(), grpc.as_ref()),
         answered: grpc.as_ref().map_or(Answered::Http(status.as_u16()), |grpc| Answered::Grpc(grpc.code)),
         decided: decided.as_deref(),
         problem: grpc.as_ref().map_or(problem, |grpc| grpc.problem.as_deref()),
         began,
+        trace,
+        metrics,
     }
     .write();
     let mut response = match translated {
@@ -93,10 +108,10 @@ fn answer<B: MessageBody + 'static>(
 }
 
 /// The route of the table, or the method of gRPC.
-fn route_of(request: &HttpRequest, grpc: Option<&GrpcOutcome>) -> Option<String> {
+fn route_of(request: &HttpRequest, grpc: Option<&GrpcOutcome>) -> Option<&'static str> {
     match grpc {
-        Some(grpc) => grpc.method.map(str::to_owned),
-        None => request.match_pattern(),
+        Some(grpc) => grpc.method,
+        None => RoutePaths::of(request),
     }
 }
 

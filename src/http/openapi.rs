@@ -23,6 +23,7 @@ use crate::app::oidc_check::CheckOidcConfig;
     paths(
         service::healthz::get,
         service::readyz::get,
+        service::metrics::get,
         service::openapi::get,
         service::whoami::get,
         oidc_config::read::get,

@@ -1,11 +1,11 @@
 //! How a route comes into the table: with a method, a path and a handler of a permitted command.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 
 use actix_web::http::Method;
-use actix_web::{HttpResponse, guard, web};
+use actix_web::{HttpRequest, HttpResponse, guard, web};
 
 use super::body::Body;
 use super::{Decode, Permitted, Problem, TenantHeader, fallback, grpc_web};
@@ -30,6 +30,17 @@ pub struct Route {
     pub body: Body,
     handler: Arc<dyn Fn() -> actix_web::Route + Send + Sync>,
     rehearse: fn(&Guard) -> Result<(), String>,
+}
+
+/// The paths of the table, for the log and the metrics: a path is a label of theirs only where it is here.
+pub(super) struct RoutePaths(BTreeSet<&'static str>);
+
+impl RoutePaths {
+    /// The path of the table that a request has met, whatever has answered it.
+    pub(super) fn of(request: &HttpRequest) -> Option<&'static str> {
+        let pattern = request.match_pattern()?;
+        request.app_data::<Self>()?.0.get(pattern.as_str()).copied()
+    }
 }
 
 /// The table of routes.
@@ -123,6 +134,7 @@ impl Routes {
         for route in &self.0 {
             by_path.entry(route.path).or_default().push(route);
         }
+        config.app_data(RoutePaths(by_path.keys().copied().collect()));
         for (path, routes) in by_path {
             let allowed = fallback::allow_header(routes.iter().map(|route| &route.method));
             let resource = routes.iter().fold(web::resource(path), |resource, route| resource.route((route.handler)()));

@@ -8,6 +8,7 @@ pub fn routes() -> Routes {
     Routes::default()
         .get("/healthz", service::healthz::get)
         .get("/readyz", service::readyz::get)
+        .get("/metrics", service::metrics::get)
         .get("/openapi.json", service::openapi::get)
         .get("/v1/whoami", service::whoami::get)
         .get("/v1/oidc-config", oidc_config::read::get)

@@ -25,6 +25,20 @@ pub struct PoolSettings {
     pub wait: Duration,
 }
 
+/// How a pool is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolState {
+    /// `read`, `write` (SQLite's writer alone; PostgreSQL writes on the same connections as it reads) or `apart`
+    /// (for looks that must not wait behind requests).
+    pub name: &'static str,
+    /// Connections that there are.
+    pub connections: u32,
+    /// Those of them that nobody uses.
+    pub idle: u32,
+    /// How many there may be.
+    pub limit: u32,
+}
+
 /// The database. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Database(Arc<Inner>);
@@ -89,6 +103,18 @@ impl Database {
     #[must_use]
     pub fn url(&self) -> &DatabaseUrl {
         &self.0.url
+    }
+
+    /// How the pools are used at the moment. Does not wait.
+    pub fn pools(&self) -> impl Iterator<Item = PoolState> {
+        let lanes =
+            [("read", Some(&self.0.readers)), ("write", self.0.writer.as_ref()), ("apart", Some(&self.0.apart))];
+        lanes.into_iter().filter_map(|(name, lane)| {
+            let pool = &lane?.pool;
+            let state = pool.state();
+            let (connections, idle, limit) = (state.connections, state.idle_connections, pool.max_size());
+            Some(PoolState { name, connections, idle, limit })
+        })
     }
 
     /// Whether the database answers.

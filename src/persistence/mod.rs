@@ -24,7 +24,7 @@ mod tenants;
 
 pub use api_keys::{ApiKeys, NewApiKey, RootKeyOutcome};
 pub use audit_events::AuditEvents;
-pub use database::{Database, PoolSettings};
+pub use database::{Database, PoolSettings, PoolState};
 pub use error::StoreError;
 pub use instance::{ControlPolicies, Instance, InstanceRow};
 pub use key_ring::{KeyRing, KeyRingError, Sealed};

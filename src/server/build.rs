@@ -13,7 +13,7 @@ use super::encryption::key_ring;
 use super::grpc::GrpcServer;
 use super::in_flight::InFlight;
 use super::tls::Tls;
-use super::{decision_log, http, issuers, root_key};
+use super::{decision_log, http, issuers, metrics, root_key};
 use crate::app::{App, Guard, OidcChecks, Repositories};
 use crate::audit::Writer;
 use crate::authn::issuers::{IssuerCheck, Outbound};
@@ -146,11 +146,12 @@ impl Server {
             oidc_settings: StoredOidcSettings::new(database.clone(), row.id.clone()),
             audit_events: AuditEvents::new(database.clone()),
             oidc_configs: OidcConfigs::new(database.clone(), Arc::new(ring), entropy.clone()),
-            api_keys: ApiKeys::new(database),
+            api_keys: ApiKeys::new(database.clone()),
         };
         let keys = repositories.api_keys.clone();
         let authenticator = authenticator(config, &repositories, instance, &outbound, &clock, timing).await?;
-        let guard = Guard::new(Arc::new(plane.snapshot), row.id, entropy.clone());
+        let metrics = metrics::start(&plane.snapshot, &database, clock.now());
+        let guard = Guard::new(Arc::new(plane.snapshot), row.id, entropy.clone(), metrics.clone());
         routes
             .rehearse(&guard)
             .and_then(|()| methods.rehearse(&guard))
@@ -167,6 +168,7 @@ impl Server {
             decisions: decisions.log,
             clock,
             entropy,
+            metrics,
         };
         let (app, in_flight) = (Arc::new(app), InFlight::default());
         let service = grpc_service(config, &app, methods)?;

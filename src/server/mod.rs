@@ -9,6 +9,7 @@ mod grpc;
 mod http;
 mod in_flight;
 mod issuers;
+mod metrics;
 mod private_file;
 mod root_key;
 mod run;

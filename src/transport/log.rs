@@ -1,10 +1,12 @@
-//! One line for each request: what was asked and what came of it, never what was in it.
+//! One line for each request: what was asked and what came of it, never what was in it. The metrics and the
+//! trace are told at the same place, so that they cannot differ from the log.
 
 use std::any::Any;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Problem, RequestId};
 use crate::app::Decided;
+use crate::telemetry::{Metrics, Outcome, Trace};
 
 /// What was answered, in the numbers of the transport.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +24,7 @@ pub struct Line<'a> {
     /// Its HTTP method.
     pub method: &'a str,
     /// The route or the gRPC method, where there is one.
-    pub route: Option<&'a str>,
+    pub route: Option<&'static str>,
     /// What was answered.
     pub answered: Answered,
     /// What the guard decided.
@@ -31,16 +33,23 @@ pub struct Line<'a> {
     pub problem: Option<&'a Problem>,
     /// When it came in.
     pub began: Instant,
+    /// The trace that it is part of.
+    pub trace: &'a Trace,
+    /// Where it is counted; `None` where a server was put together without its state.
+    pub metrics: Option<&'a Metrics>,
 }
 
 impl Line<'_> {
-    /// Writes the line, an error where the service is at fault, and records the decision: both
-    /// transports come by here, and the answer is known now.
+    /// Writes the line, an error where the service is at fault; records the decision, counts the request and
+    /// ends its span: both transports come by here, and the answer is known now.
     pub fn write(&self) {
+        let took = self.began.elapsed();
         if let Some(decided) = self.decided {
-            decided.record.answered(self.began.elapsed());
+            decided.record.answered(took);
         }
-        let duration = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.count(took);
+        self.trace.end(self.id.as_str(), self.outcome(), self.is_our_fault());
+        let duration = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let (status, grpc_code) = match self.answered {
             Answered::Http(status) => (Some(status), None),
             Answered::Grpc(code) => (None, Some(code)),
@@ -53,6 +62,7 @@ impl Line<'_> {
             ($level:ident, $message:literal) => {
                 tracing::$level!(
                     request.id = self.id.as_str(),
+                    trace.id = self.trace.id(),
                     method = self.method,
                     route = self.route.unwrap_or("none"),
                     status = status,
@@ -73,6 +83,21 @@ impl Line<'_> {
             event!(error, "request failed");
         } else {
             event!(info, "request");
+        }
+    }
+
+    fn count(&self, took: Duration) {
+        let (Some(metrics), route) = (self.metrics, self.route.unwrap_or("none")) else { return };
+        match self.answered {
+            Answered::Http(status) => metrics.request(route, self.method, status, took),
+            Answered::Grpc(code) => metrics.grpc_request(route, code, took),
+        }
+    }
+
+    fn outcome(&self) -> Outcome<'_> {
+        match self.answered {
+            Answered::Http(status) => Outcome::Http { method: self.method, route: self.route, status },
+            Answered::Grpc(code) => Outcome::Grpc { method: self.route, code },
         }
     }
 

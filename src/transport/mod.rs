@@ -11,6 +11,7 @@ mod log;
 mod notices;
 mod problem;
 mod request_id;
+mod trace;
 
 pub(crate) use admission::missing_tenant;
 pub use admission::{TenantHeader, Unread};
@@ -21,3 +22,4 @@ pub use log::{Abandoned, Answered, Line, panic_text};
 pub use notices::{NOTICE, notice_values};
 pub use problem::{Details, Kind, Problem};
 pub use request_id::RequestId;
+pub use trace::begin_trace;

@@ -12,6 +12,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("policy", &["domain", "values"]),
     ("mapping", &["domain", "policy", "values"]),
     ("decision", &["domain", "policy", "mapping", "values"]),
+    ("telemetry", &["domain"]),
     ("policy", &["domain"]),
     ("mapping", &["domain", "policy"]),
     ("decision", &["domain", "policy", "mapping"]),
@@ -19,17 +20,18 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("audit", &["domain", "policy"]),
     ("persistence", &["domain"]),
     ("authn", &["domain", "persistence"]),
-    ("app", &["domain", "policy", "mapping", "decision", "audit", "persistence", "authn"]),
+    ("app", &["domain", "policy", "mapping", "decision", "audit", "persistence", "authn", "telemetry"]),
     // What the transports share names a decision's status and code to encode them; it decides nothing.
-    ("transport", &["domain", "app", "authn", "policy", "decision"]),
+    ("transport", &["domain", "app", "authn", "policy", "decision", "telemetry"]),
     ("proto", &["domain", "transport"]),
-    ("grpc", &["domain", "app", "policy", "transport", "proto"]),
-    ("http", &["domain", "app", "authn", "policy", "transport", "proto", "grpc"]),
+    ("grpc", &["domain", "app", "policy", "transport", "proto", "telemetry"]),
+    ("http", &["domain", "app", "authn", "policy", "transport", "proto", "grpc", "telemetry"]),
     (
         "server",
         &[
             "domain",
             "config",
+            "telemetry",
             "policy",
             "mapping",
             "decision",
@@ -42,7 +44,22 @@ const ALLOWED: [(&str, &[&str]); 15] = [
             "http",
         ],
     ),
-    ("cli", &["domain", "config", "policy", "mapping", "decision", "persistence", "authn", "app", "http", "server"]),
+    (
+        "cli",
+        &[
+            "domain",
+            "config",
+            "policy",
+            "mapping",
+            "decision",
+            "persistence",
+            "authn",
+            "app",
+            "http",
+            "server",
+            "telemetry",
+        ],
+    ),
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -90,7 +107,7 @@ fn no_module_uses_what_it_may_not() {
 }
 
 #[test]
-fn only_persistence_names_diesel_and_only_the_policy_side_names_cedar() {
+fn a_library_is_named_in_its_own_module_only() {
     let mut files = Vec::new();
     rust_files(Path::new("src"), &mut files);
     let mut wrong = Vec::new();
@@ -102,6 +119,9 @@ fn only_persistence_names_diesel_and_only_the_policy_side_names_cedar() {
         }
         if text.contains("cedar_policy") && !["values", "policy", "mapping", "decision", "audit"].contains(&module.as_str()) {
             wrong.push(format!("{}: names Cedar's types", file.display()));
+        }
+        if (text.contains("opentelemetry") || text.contains("prometheus_client")) && module != "telemetry" {
+            wrong.push(format!("{}: names what telemetry is made with", file.display()));
         }
         if text.contains("actix_web") && !["http", "server"].contains(&module.as_str()) {
             wrong.push(format!("{}: names actix", file.display()));

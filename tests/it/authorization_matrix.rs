@@ -118,9 +118,9 @@ fn body(route: &Route) -> Option<Value> {
         // An address that is refused, so that nothing is sent to anybody.
         "CheckOidcConfig" => Some(json!({ "issuer_url": "https://127.0.0.1" })),
         "CreateApiKey" => Some(json!({ "name": "made", "roles": ["viewer"] })),
-        "ReadHealth" | "ReadReadiness" | "ReadOpenApi" | "WhoAmI" | "ReadOidcSettings" | "ReadOidcConfig"
-        | "DeleteOidcConfig" | "ListTenants" | "ReadTenant" | "DeleteTenant" | "ListApiKeys" | "ReadApiKey"
-        | "RevokeApiKey" | "RotateApiKey" | "SuspendApiKey" | "ResumeApiKey" | "ListAuditEvents" => None,
+        "ReadHealth" | "ReadReadiness" | "ReadMetrics" | "ReadOpenApi" | "WhoAmI" | "ReadOidcSettings"
+        | "ReadOidcConfig" | "DeleteOidcConfig" | "ListTenants" | "ReadTenant" | "DeleteTenant" | "ListApiKeys"
+        | "ReadApiKey" | "RevokeApiKey" | "RotateApiKey" | "SuspendApiKey" | "ResumeApiKey" | "ListAuditEvents" => None,
         other => panic!("add {other} to the authorization matrix"),
     }
 }

@@ -122,6 +122,11 @@ fn a_bad_value_is_refused_with_its_key_and_what_is_accepted() {
         ("GATEWOOD_LISTEN", "127.0.0.1:65536"),
         ("GATEWOOD_SERVER_WORKERS", "-1"),
         ("GATEWOOD_SERVER_TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("GATEWOOD_TRACING_OTLP_ENDPOINT", "127.0.0.1:4317"),
+        ("GATEWOOD_TRACING_OTLP_ENDPOINT", "ftp://127.0.0.1"),
+        ("GATEWOOD_TRACING_OTLP_ENDPOINT", "http://127.0.0.1:4318/?key=1"),
+        ("GATEWOOD_TRACING_SAMPLE_RATIO", "1.1"),
+        ("GATEWOOD_TRACING_SAMPLE_RATIO", "NaN"),
         ("GATEWOOD_LOG_LEVEL", "inof"),
         ("GATEWOOD_LOG_LEVEL", "info,gatewood"),
         ("GATEWOOD_LOG_LEVEL", "gatewood=loud"),
@@ -129,6 +134,8 @@ fn a_bad_value_is_refused_with_its_key_and_what_is_accepted() {
         let complaint = config_with(&[(variable, value)]).refused();
         assert!(complaint.contains(variable) && complaint.contains("accepted is"), "{complaint}");
     }
+    let complaint = config_with(&[("GATEWOOD_TRACING_OTLP_ENDPOINT", "https://u:hunter2@h")]).refused();
+    assert!(complaint.contains("without user") && !complaint.contains("hunter2"), "{complaint}");
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.toml"), "listen = 1.5\n").unwrap();
     let complaint = run(&mut gatewood(folder.path(), &["config", "--config", "a.toml"])).refused();
@@ -679,6 +686,9 @@ const COVERAGE: &[(&str, &str)] = &[
     ("decision_log.keep", "a_file_is_rotated_by_size_and_by_age_and_old_ones_are_removed"),
     ("decision_log.spill_size", "no_more_is_spilled_than_configured"),
     ("decision_log.mask", "masked_paths_are_not_shown"),
+    ("tracing.otlp_endpoint", "a_request_is_a_span_below_its_callers_and_its_decision_one_below_that"),
+    ("tracing.sample_ratio", "of_traces_that_begin_here_a_part_is_exported_and_of_others_what_their_callers_want"),
+    ("tracing.service_name", "a_request_is_a_span_below_its_callers_and_its_decision_one_below_that"),
     ("log.format", "log_lines_look_and_are_as_configured"),
     ("log.level", "log_lines_look_and_are_as_configured"),
 ];
@@ -697,6 +707,7 @@ fn every_key_of_the_configuration_has_a_test_that_sees_its_effect() {
         include_str!("jwt/tenants.rs"),
         include_str!("oidc_check.rs"),
         include_str!("tls.rs"),
+        include_str!("traces.rs"),
     ]
     .concat();
     for (key, test) in COVERAGE {

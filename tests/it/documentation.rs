@@ -1,18 +1,27 @@
 //! What the documents say of the code, held against the code.
 
-const OPEN: &str = "<!-- keys: generated from src/config/keys.rs -->\n";
-const CLOSE: &str = "<!-- /keys -->";
+/// Compares what stands between two marker lines of a page with what the code says.
+#[track_caller]
+fn holds(path: &str, open: &str, close: &str, document: &str) {
+    let page = std::fs::read_to_string(path).unwrap();
+    let (before, rest) = page.split_once(open).unwrap();
+    let (inside, after) = rest.split_once(close).unwrap();
+    let expected = format!("\n{document}\n");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, format!("{before}{open}{expected}{close}{after}")).unwrap();
+        return;
+    }
+    assert_eq!(inside, expected, "UPDATE_GOLDEN=1 rewrites it");
+}
 
 #[test]
 fn the_configuration_page_has_every_key() {
-    let path = "docs/configuration.md";
-    let page = std::fs::read_to_string(path).unwrap();
-    let (before, rest) = page.split_once(OPEN).unwrap();
-    let (keys, after) = rest.split_once(CLOSE).unwrap();
-    let expected = format!("\n{}\n", gatewood::config::document());
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(path, format!("{before}{OPEN}{expected}{CLOSE}{after}")).unwrap();
-        return;
-    }
-    assert_eq!(keys, expected, "UPDATE_GOLDEN=1 rewrites it");
+    let open = "<!-- keys: generated from src/config/keys.rs -->\n";
+    holds("docs/configuration.md", open, "<!-- /keys -->", &gatewood::config::document());
+}
+
+#[test]
+fn the_page_of_metrics_has_every_metric() {
+    let open = "<!-- metrics: generated from src/telemetry/catalogue.rs -->\n";
+    holds("docs/metrics.md", open, "<!-- /metrics -->", &gatewood::telemetry::document());
 }

@@ -59,10 +59,10 @@ impl Policies {
     }
 }
 
-/// The shipped guardrails, with the slashes of their commented policies taken away.
+/// A shipped file, with the slashes of their commented policies taken away.
 fn switched_on(text: &str) -> String {
     let is_policy = |line: &str| {
-        ["// @", "// forbid", "// )", "// when", "// unless", "// {", "// }", "//     "]
+        ["// @", "// forbid", "// permit", "// )", "// when", "// unless", "// {", "// }", "//     "]
             .iter()
             .any(|start| line.starts_with(start))
     };
@@ -95,6 +95,16 @@ async fn the_issuer_guardrail_holds_for_root_too_once_it_is_switched_on() {
     root.get("/v1/oidc-config").send().await.expect(404);
     root.post("/v1/oidc-config/check").send().await.expect(404);
     root.put("/v1/oidc-config").json(&config("https://LOGIN.ours.example/x")).send().await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_scrapes_from_a_network_needs_no_key_once_that_is_switched_on() {
+    let text = switched_on(&fs::read_to_string("policies/gatewood/public.cedar").unwrap());
+    let app = Policies::shipped().with("public.cedar", &text).start().await;
+    assert_eq!(app.anonymous().get("/metrics").send().await.expect(401).code(), "unauthenticated");
+    let app = Policies::shipped().with("public.cedar", &text.replace("10.20.0.0/16", "127.0.0.0/8")).start().await;
+    app.anonymous().get("/metrics").send().await.expect(200);
+    app.anonymous().get("/v1/tenants").send().await.expect(401);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

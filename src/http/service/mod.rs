@@ -1,6 +1,7 @@
 //! What the service says about itself and about the caller.
 
 pub(super) mod healthz;
+pub(super) mod metrics;
 pub(super) mod openapi;
 pub(super) mod readyz;
 pub(super) mod whoami;

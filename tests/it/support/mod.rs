@@ -3,6 +3,7 @@
 mod answer;
 mod authority;
 mod caller;
+mod collector;
 mod database;
 mod issuer;
 mod program;
@@ -13,6 +14,7 @@ mod wire;
 pub(crate) use answer::Answer;
 pub(crate) use authority::{Authority, Issued};
 pub(crate) use caller::{Caller, Request};
+pub(crate) use collector::Collector;
 pub(crate) use database::{Backend, Raw, TestDatabase, admin_url};
 pub(crate) use issuer::{Behaviour, SigningKey, TestIssuer};
 pub(crate) use program::{Ended, Running, gatewood, run, without_configuration};
