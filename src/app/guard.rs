@@ -93,7 +93,7 @@ impl Guard {
             caller: call.caller.label(),
             tenant: call.tenant,
             notices: decision.notices(&call.languages),
-            determining: decision.determining,
+            determining: decision.determining_ids(),
             snapshot: decision.snapshot,
         });
         match denial {

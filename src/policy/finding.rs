@@ -55,6 +55,16 @@ pub struct Findings {
     pub findings: Vec<Finding>,
 }
 
+impl Findings {
+    /// Puts findings into the order of files and lines, each once.
+    #[must_use]
+    pub fn new(store: &str, mut findings: Vec<Finding>) -> Self {
+        findings.sort_by(|a, b| (&a.file, a.place, &a.message).cmp(&(&b.file, b.place, &b.message)));
+        findings.dedup();
+        Self { store: store.to_owned(), findings }
+    }
+}
+
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the policy store `{}` cannot be used:", self.store)?;

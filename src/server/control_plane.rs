@@ -8,7 +8,7 @@ use crate::config::{Config, ControlPolicyChoice};
 use crate::grpc::Methods;
 use crate::http::Routes;
 use crate::persistence::{ControlPolicies, Instance, InstanceRow};
-use crate::policy::{Differences, Snapshot, SourceFile, StoreSource, load};
+use crate::policy::{CONTROL_STORE, Differences, Snapshot, SourceFile, StoreSource, load};
 
 /// The control plane's policies, loaded.
 pub(super) struct ControlPlane {
@@ -19,9 +19,6 @@ pub(super) struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// The name of the store's folder.
-    const FOLDER: &'static str = "gatewood";
-
     /// Loads the policies and holds their schema against the routes and methods.
     pub(super) fn load(config: &Config, routes: &Routes, methods: &Methods) -> Result<Self, StartError> {
         let folder = match config.control_policies {
@@ -30,16 +27,18 @@ impl ControlPlane {
         };
         let mut source = StoreSource::embedded_control_plane();
         let (origin, place) = match folder {
-            None => (ControlPolicies::Embedded, "embedded".to_owned()),
+            None => {
+                if let Some(path) = &config.schema {
+                    source.schemas = vec![read_schema(path)?];
+                }
+                (ControlPolicies::Embedded, "embedded".to_owned())
+            }
             Some(folder) => {
-                let schema = schema_for(config, &source.schema)?;
-                source = StoreSource::from_folder(Self::FOLDER, &folder, schema)?;
+                let schemas = schema_for(config, source.schemas)?;
+                source = StoreSource { schemas, ..StoreSource::from_folder(CONTROL_STORE, &folder)? };
                 (ControlPolicies::Folder, folder.display().to_string())
             }
         };
-        if let (ControlPolicies::Embedded, Some(path)) = (origin, &config.schema) {
-            source.schema = read_schema(path)?;
-        }
         let snapshot = load(&source)?;
         let mut actions = routes.actions();
         actions.extend(methods.actions());
@@ -73,7 +72,7 @@ impl ControlPlane {
 /// an error, and not the same as none.
 fn folder_of(config: &Config) -> Result<Option<PathBuf>, StartError> {
     let root = config.policies.clone().unwrap_or_else(|| PathBuf::from("policies"));
-    let folder = root.join(ControlPlane::FOLDER);
+    let folder = root.join(CONTROL_STORE);
     match fs::metadata(&folder) {
         Ok(found) if found.is_dir() => Ok(Some(folder)),
         Ok(_) => Err(StartError::new(format!("{} is no folder", folder.display()))),
@@ -88,12 +87,12 @@ fn folder_of(config: &Config) -> Result<Option<PathBuf>, StartError> {
 }
 
 /// `--schema`; else the one beside a default `./policies`; else the embedded one.
-fn schema_for(config: &Config, embedded: &SourceFile) -> Result<SourceFile, StartError> {
+fn schema_for(config: &Config, embedded: Vec<SourceFile>) -> Result<Vec<SourceFile>, StartError> {
     let beside = Path::new("schema.cedarschema");
     match &config.schema {
-        Some(path) => read_schema(path),
-        None if config.policies.is_none() && beside.is_file() => read_schema(beside),
-        None => Ok(embedded.clone()),
+        Some(path) => Ok(vec![read_schema(path)?]),
+        None if config.policies.is_none() && beside.is_file() => Ok(vec![read_schema(beside)?]),
+        None => Ok(embedded),
     }
 }
 

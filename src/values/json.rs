@@ -1,0 +1,220 @@
+//! JSON as a tree that borrows from the bytes it was read from.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::domain::Invalid;
+use crate::domain::invalid::shown;
+
+/// A JSON value. No object in it has a name twice, and it is at most 127 levels deep.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Json<'a> {
+    /// `null`
+    Null,
+    /// `true`, `false`
+    Bool(bool),
+    /// A number without fraction and exponent that fits into 64 bits with a sign.
+    Long(i64),
+    /// Any other number, as text for messages.
+    Number(Box<str>),
+    /// A string
+    Text(Cow<'a, str>),
+    /// An array
+    List(Vec<Json<'a>>),
+    /// An object, with its members in their order.
+    Object(Vec<(Cow<'a, str>, Json<'a>)>),
+}
+
+impl<'a> Json<'a> {
+    /// Reads JSON in UTF-8.
+    ///
+    /// # Errors
+    /// [`Invalid`] about `body` for what is not JSON, and about the name for one that stands twice;
+    /// both tell line and column.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Invalid> {
+        serde_json::from_slice(bytes).map_err(|error| {
+            let place = format!("line {}, column {}", error.line(), error.column());
+            let text = error.to_string();
+            let name = text.strip_prefix(DUPLICATE).and_then(|rest| rest.rsplit_once("` at line "));
+            match name {
+                Some((name, _place)) => Invalid::new(shown(name), format!("is there twice ({place})")),
+                None => Invalid::new("body", format!("is not JSON that can be read ({place})")),
+            }
+        })
+    }
+
+    /// The member of that name, when this is an object that has it. Looks at one member after the other.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        let Self::Object(members) = self else { return None };
+        members.iter().find_map(|(found, value)| (found == name).then_some(value))
+    }
+
+    /// What it is, with its article, for messages: `a string`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Long(_) | Self::Number(_) => "a number",
+            Self::Text(_) => "a string",
+            Self::List(_) => "an array",
+            Self::Object(_) => "an object",
+        }
+    }
+}
+
+/// How the complaint about a name that stands twice begins; the name and a backtick follow, as in
+/// the complaints that serde derives.
+const DUPLICATE: &str = "duplicate field `";
+
+/// A name that stands twice.
+fn twice<'j>(members: &'j [(Cow<'_, str>, Json<'_>)]) -> Option<&'j str> {
+    /// Up to here, comparing every two costs less than hashing each.
+    const FEW: usize = 12;
+    let mut names = members.iter().map(|(name, _)| name.as_ref());
+    if members.len() <= FEW {
+        let earlier = |index: usize| members.iter().take(index).map(|(name, _)| name);
+        let mut each = names.enumerate();
+        each.find_map(|(index, name)| earlier(index).any(|other| other == name).then_some(name))
+    } else {
+        let mut seen = HashSet::with_capacity(members.len());
+        names.find(|name| !seen.insert(*name))
+    }
+}
+
+impl<'de> Deserialize<'de> for Json<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Tree)
+    }
+}
+
+/// A member's name, borrowed where it has no escapes.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+struct Tree;
+
+impl<'de> Visitor<'de> for Tree {
+    type Value = Json<'de>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json<'de>, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
+        Ok(Json::Long(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
+        Ok(i64::try_from(value).map_or_else(|_too_large| Json::Number(value.to_string().into()), Json::Long))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
+        // `Debug` leaves the fraction there that makes it another number than the schema wants.
+        Ok(Json::Number(format!("{value:?}").into()))
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Borrowed(value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Json<'de>, A::Error> {
+        let mut list = Vec::new();
+        while let Some(element) = elements.next_element()? {
+            list.push(element);
+        }
+        Ok(Json::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json<'de>, A::Error> {
+        let mut members = Vec::new();
+        while let Some((Key(name), value)) = entries.next_entry()? {
+            members.push((name, value));
+        }
+        match twice(&members) {
+            Some(name) => Err(A::Error::custom(format_args!("{DUPLICATE}{name}`"))),
+            None => Ok(Json::Object(members)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(json: &str) -> String {
+        Json::parse(json.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused_with_its_place() {
+        assert_eq!(refused(""), "body: is not JSON that can be read (line 1, column 0)");
+        assert_eq!(refused("{\n  \"a\": x}"), "body: is not JSON that can be read (line 2, column 8)");
+        for bad in ["{} {}", "{\"a\":1,}", "01", "1e999", "\"\\ud800\"", "'a'", "[1", "NaN"] {
+            assert!(refused(bad).starts_with("body: is not JSON that can be read (line 1, column "), "{bad}");
+        }
+        assert!(Json::parse(b"\"\xff\"").is_err());
+        assert!(refused(&"[".repeat(100_000)).starts_with("body: is not JSON that can be read"));
+        assert!(refused(&format!("{}{}", "[".repeat(128), "]".repeat(128))).starts_with("body: "));
+        assert!(Json::parse(format!("{}{}", "[".repeat(127), "]".repeat(127)).as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_is_refused_at_any_depth() {
+        assert_eq!(refused("{\"a\":1,\"a\":1}"), "a: is there twice (line 1, column 13)");
+        assert_eq!(refused("[{\"x\":{\"b\":1,\n\"c\":2,\"\\u0062\":3}}]"), "b: is there twice (line 2, column 17)");
+        assert_eq!(refused("{\"\":1,\"\":1}"), "\"\": is there twice (line 1, column 11)");
+        assert_eq!(
+            refused("{\"`a` at line 1\":1,\"`a` at line 1\":1}"),
+            "`a` at line 1: is there twice (line 1, column 37)"
+        );
+        let mut many: Vec<String> = (0..1000).map(|index| format!("\"n{index}\":0")).collect();
+        assert!(Json::parse(format!("{{{}}}", many.join(",")).as_bytes()).is_ok());
+        many.push("\"n7\":1".to_owned());
+        assert!(refused(&format!("{{{}}}", many.join(","))).starts_with("n7: is there twice"));
+    }
+
+    #[test]
+    fn strings_are_borrowed_where_they_can_be() {
+        let json = Json::parse(b"{\"a\":\"x\",\"b\\n\":\"y\\n\"}").unwrap();
+        let Json::Object(members) = &json else { panic!("{json:?}") };
+        assert!(matches!(&members[0], (Cow::Borrowed("a"), Json::Text(Cow::Borrowed("x")))));
+        assert!(matches!(&members[1], (Cow::Owned(_), Json::Text(Cow::Owned(_)))));
+        assert_eq!(json.get("b\n"), Some(&Json::Text("y\n".into())));
+        assert_eq!(json.get("c"), None);
+    }
+
+    #[test]
+    fn only_a_whole_number_of_64_bits_is_a_long() {
+        let read = |json: &'static str| Json::parse(json.as_bytes()).unwrap();
+        assert_eq!(read("-9223372036854775808"), Json::Long(i64::MIN));
+        assert_eq!(read("9223372036854775807"), Json::Long(i64::MAX));
+        for (json, text) in [
+            ("9223372036854775808", "9223372036854775808"),
+            ("-0", "-0.0"),
+            ("1.0", "1.0"),
+            ("1e2", "100.0"),
+            ("1e300", "1e300"),
+        ] {
+            assert_eq!(read(json), Json::Number(text.into()));
+        }
+    }
+}
