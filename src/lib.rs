@@ -16,5 +16,6 @@ pub mod persistence;
 pub mod policy;
 pub mod proto;
 pub mod server;
+pub mod stores;
 pub mod transport;
 pub mod values;

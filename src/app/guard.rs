@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use super::service::SeePolicyIds;
-use super::{AppError, Command, Decided, Denied, rehearsal};
+use super::{AppError, Command, Decided, Denied};
 use crate::decision::{Decision, Denial, decide};
 use crate::domain::{Call, Caller, Entropy, InstanceId};
 use crate::mapping::{MappingError, Principals, map};
 use crate::policy::Snapshot;
+use crate::stores::PolicyStore;
 
 /// Leave to do one thing: the proof that the policies were asked, and what they were asked about.
 #[derive(Debug)]
@@ -49,20 +52,32 @@ impl<C> Permit<C> {
     }
 }
 
-/// Decides about every call to Gatewood itself.
-#[derive(Debug)]
+/// Decides about every call to Gatewood itself, by the version of the policies that is in force.
 pub struct Guard {
-    snapshot: Arc<Snapshot>,
+    store: Arc<PolicyStore>,
+    plane: ArcSwap<Plane>,
     instance: InstanceId,
     entropy: Entropy,
+}
+
+/// One version of the policies, with what was numbered for it.
+struct Plane {
+    snapshot: Arc<Snapshot>,
     principals: Principals,
 }
 
+impl Plane {
+    fn of(snapshot: Arc<Snapshot>) -> Arc<Self> {
+        Arc::new(Self { snapshot, principals: Principals::default() })
+    }
+}
+
 impl Guard {
-    /// A guard that decides by this version of the policies.
+    /// A guard that decides by this store.
     #[must_use]
-    pub fn new(snapshot: Arc<Snapshot>, instance: InstanceId, entropy: Entropy) -> Self {
-        Self { snapshot, instance, entropy, principals: Principals::default() }
+    pub fn new(store: Arc<PolicyStore>, instance: InstanceId, entropy: Entropy) -> Self {
+        let plane = ArcSwap::new(Plane::of(Arc::clone(&store.snapshot())));
+        Self { store, plane, instance, entropy }
     }
 
     /// The instance that it guards.
@@ -71,10 +86,14 @@ impl Guard {
         &self.instance
     }
 
-    /// The policies that it decides by.
-    #[must_use]
-    pub fn snapshot(&self) -> &Snapshot {
-        &self.snapshot
+    /// The version that is in force now.
+    fn plane(&self) -> arc_swap::Guard<Arc<Plane>> {
+        let (plane, in_force) = (self.plane.load(), self.store.snapshot());
+        if !Arc::ptr_eq(&plane.snapshot, &in_force) {
+            self.plane.store(Plane::of(Arc::clone(&in_force)));
+            return self.plane.load();
+        }
+        plane
     }
 
     /// Decides whether the call may do what the command says.
@@ -103,26 +122,16 @@ impl Guard {
             }
             Some(denial) => {
                 // Most denials have no determining policy, and then there is nothing to decide about.
-                let may_see = !decided.determining.is_empty()
-                    && self.decide(call, &SeePolicyIds).is_ok_and(|decision| decision.allowed);
+                let may_see = !decided.determining.is_empty() && self.allows(call, &SeePolicyIds { of: None });
                 let policies = if may_see { decided.determining.clone() } else { Vec::new() };
                 Err(AppError::Denied(Box::new(Denied { denial, policies, decided })))
             }
         }
     }
 
-    /// Tries, for callers of every kind, whether what a command gives to the policies fits the
-    /// schema: the request as for every call, and the entities too.
-    ///
-    /// # Errors
-    /// Which action does not fit, and what of it.
-    pub fn rehearse<C: Command>(&self) -> Result<(), String> {
-        let fits = |call: &Call| {
-            let mapped = map(&self.snapshot, &self.principals, &self.instance, call, C::example().question())?;
-            mapped.check_entities(&self.snapshot)
-        };
-        let rehearsed: Result<(), MappingError> = rehearsal::calls().iter().try_for_each(fits);
-        rehearsed.map_err(|error| format!("the action {}: {error}", C::ACTION.name))
+    /// Whether the policies would allow it; what cannot be decided is not allowed.
+    pub fn allows<C: Command>(&self, call: &Call, command: &C) -> bool {
+        self.decide(call, command).is_ok_and(|decision| decision.allowed)
     }
 
     /// Maps and evaluates.
@@ -130,7 +139,8 @@ impl Guard {
     /// # Errors
     /// When the call does not fit the schema.
     pub fn decide<C: Command>(&self, call: &Call, command: &C) -> Result<Decision, MappingError> {
-        let mapped = map(&self.snapshot, &self.principals, &self.instance, call, command.question())?;
-        Ok(decide(&self.snapshot, &mapped, self.entropy.uuid_at(call.at)))
+        let plane = self.plane();
+        let mapped = map(&plane.snapshot, &plane.principals, &self.instance, call, command.question())?;
+        Ok(decide(&plane.snapshot, &mapped, self.entropy.uuid_at(call.at)))
     }
 }

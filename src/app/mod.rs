@@ -7,6 +7,7 @@ pub mod api_keys;
 pub mod audit_events;
 mod command;
 mod error;
+pub mod evaluate;
 mod guard;
 pub mod oidc_check;
 pub mod oidc_config;
@@ -14,29 +15,38 @@ pub mod oidc_settings;
 mod rate_limit;
 mod rehearsal;
 pub mod service;
+pub mod stores;
 pub mod tenants;
 
 use std::sync::Arc;
+
+use tokio::sync::Semaphore;
 
 pub use command::{Command, Gathered};
 pub use error::{AppError, Decided, Denied};
 pub use guard::{Guard, Permit};
 pub use oidc_check::OidcChecks;
+pub use rehearsal::Rehearsal;
 
 use crate::authn::Authenticator;
 use crate::domain::{Call, Clock, Entropy, Origin};
 use crate::persistence::{ApiKeys, AuditEvents, OidcConfigs, StoredOidcSettings, Tenants};
+use crate::stores::PolicyStores;
 
 /// Everything that the use cases need.
 pub struct App {
     /// Who may do what.
     pub guard: Guard,
+    /// The platform's policies, and Gatewood's own.
+    pub stores: PolicyStores,
     /// Who is asking.
     pub authenticator: Arc<Authenticator>,
     /// The repositories.
     pub repositories: Repositories,
     /// What issuers are tried out with.
     pub oidc_checks: OidcChecks,
+    /// Leave to try out a version of a store, which takes a processor for a while.
+    pub store_checks: Arc<Semaphore>,
     /// What time it is.
     pub clock: Clock,
     /// Where ids and keys are drawn from.

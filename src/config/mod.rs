@@ -19,7 +19,7 @@ use secrecy::SecretString;
 pub use layers::{Layers, Origin};
 pub use show::{document, show};
 
-use crate::domain::{ClaimPath, DatabaseUrl, TrustedIssuer, WebOrigin};
+use crate::domain::{ClaimPath, DatabaseUrl, StoreName, TrustedIssuer, WebOrigin};
 
 /// A configuration in which every value is valid.
 #[derive(Debug, Clone)]
@@ -52,6 +52,8 @@ pub struct Config {
     pub issuers: Vec<TrustedIssuer>,
     /// `[oidc]`, of the tokens that are presented.
     pub tokens: TokenConfig,
+    /// The store that is meant when a request names none.
+    pub default_store: Option<StoreName>,
     /// `[log]`
     pub log: LogConfig,
 }

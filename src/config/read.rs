@@ -18,7 +18,7 @@ use super::{
     ServerConfig, TlsConfig, TokenConfig, issuers,
 };
 use crate::domain::invalid::quoted;
-use crate::domain::{ClaimPath, DatabaseUrl, KeyMaterial, TrustedIssuer, WebOrigin};
+use crate::domain::{ClaimPath, DatabaseUrl, KeyMaterial, StoreName, TrustedIssuer, WebOrigin};
 
 impl Config {
     /// Reads and checks every value.
@@ -63,6 +63,7 @@ impl Config {
                 tenant_roles_claim: reader.claim("oidc.tenant_roles_claim")?,
                 tenant_groups_claim: reader.claim("oidc.tenant_groups_claim")?,
             },
+            default_store: reader.optional("decision.default_store", |text| StoreName::parse("", text).ok())?,
             log: LogConfig {
                 format: reader.value("log.format", |text| match text {
                     "auto" => Some(LogFormat::Auto),

@@ -8,7 +8,7 @@ use chrono::SecondsFormat;
 use smol_str::SmolStr;
 
 use super::request::{Mapped, Placed};
-use crate::domain::invalid::quoted;
+use crate::domain::invalid::{quoted, shown};
 use crate::domain::{Invalid, Timestamp};
 use crate::policy::{Laid, Node, Overlay, RequestAttributes, Snapshot, World};
 use crate::values::{
@@ -48,7 +48,7 @@ pub(super) struct Asked<'s, 'j> {
     pub(super) action: &'s ActionShape,
     pub(super) resource: Name,
     /// The members of the context; the last of two of one name counts.
-    pub(super) context: Vec<(&'j str, &'j Json<'j>)>,
+    pub(super) context: Vec<(&'j str, &'j Json)>,
     /// With where in the request they stand.
     pub(super) entities: Vec<(String, EntityRead)>,
 }
@@ -97,13 +97,13 @@ pub(super) fn place(
 ///
 /// # Errors
 /// The member that is wrong, and why.
-pub fn native(snapshot: &Snapshot, body: &Json<'_>, now: Timestamp) -> Result<Mapped, Invalid> {
+pub fn native(snapshot: &Snapshot, body: &Json, now: Timestamp) -> Result<Mapped, Invalid> {
     const MEMBERS: [&str; 5] = ["principal", "action", "resource", "context", "entities"];
     let Json::Object(members) = body else {
         return Err(Invalid::new("body", format!("is {}, and must be an object", body.kind())));
     };
     if let Some((name, _)) = members.iter().find(|(name, _)| !MEMBERS.contains(&name.as_ref())) {
-        return Err(Invalid::new(name.as_ref(), format!("is not known; the fields are {}", MEMBERS.join(", "))));
+        return Err(Invalid::new(shown(name), format!("is not known; the fields are {}", MEMBERS.join(", "))));
     }
     let wanted = |name: &str| body.get(name).ok_or_else(|| Invalid::new(name, "is missing"));
     let reader = Reader { types: snapshot.types(), unknown: Unknown::Refuse, missing: Missing::Allow };
@@ -140,7 +140,7 @@ pub fn native(snapshot: &Snapshot, body: &Json<'_>, now: Timestamp) -> Result<Ma
 pub(super) const ACTION_PROPERTIES: &str = "action";
 
 /// The members of an object that may be left out.
-pub(super) fn object<'j>(json: Option<&'j Json<'j>>, at: &str) -> Result<Vec<(&'j str, &'j Json<'j>)>, Invalid> {
+pub(super) fn object<'j>(json: Option<&'j Json>, at: &str) -> Result<Vec<(&'j str, &'j Json)>, Invalid> {
     match json {
         None => Ok(Vec::new()),
         Some(Json::Object(members)) => Ok(members.iter().map(|(name, value)| (name.as_ref(), value)).collect()),
@@ -169,7 +169,7 @@ fn applies(snapshot: &Snapshot, action: &ActionShape, part: &str, of_type: TypeI
 fn read_context(
     reader: &Reader<'_>,
     shape: &RecordShape,
-    members: &[(&str, &Json<'_>)],
+    members: &[(&str, &Json)],
     now: Timestamp,
 ) -> Result<BTreeMap<SmolStr, Value>, Invalid> {
     const NOW: &str = "now";
@@ -185,7 +185,7 @@ fn read_context(
                 let known: Vec<&str> = shape.fields().map(|field| field.name.as_str()).collect();
                 let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
                 let reason = format!("is not known; the context of this action has {known}");
-                return Err(Invalid::new(format!("context.{}", crate::domain::invalid::shown(name)), reason));
+                return Err(Invalid::new(format!("context.{}", shown(name)), reason));
             }
         }
     }

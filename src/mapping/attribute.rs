@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use cedar_policy_core::ast::{EntityUID, ExtensionFunction, Name, PartialValue, Value};
-use cedar_policy_core::extensions::Extensions;
+use cedar_policy_core::ast::{EntityUID, Value};
 use chrono::SecondsFormat;
 
 use super::MappingError;
 use crate::domain::Timestamp;
+use crate::values::Extension;
 
 /// A value that a policy can look at.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,26 +32,6 @@ pub enum Attribute {
     Record(Vec<(&'static str, Attribute)>),
 }
 
-/// The constructors of Cedar's extension types. Looking them up by name, or going through an
-/// expression that calls them, costs several times what the call itself does.
-struct Constructors {
-    datetime: &'static ExtensionFunction,
-    duration: &'static ExtensionFunction,
-    ip: &'static ExtensionFunction,
-}
-
-static CONSTRUCTORS: LazyLock<Constructors> = LazyLock::new(|| Constructors {
-    datetime: constructor("datetime"),
-    duration: constructor("duration"),
-    ip: constructor("ip"),
-});
-
-#[expect(clippy::expect_used, reason = "the engine is built with these extensions, and a test calls every one")]
-fn constructor(name: &str) -> &'static ExtensionFunction {
-    let name: Name = name.parse().expect("a literal name");
-    Extensions::all_available().func(&name).expect("a constructor that the engine has")
-}
-
 impl Attribute {
     /// The value as the engine holds it.
     pub(super) fn into_value(self) -> Result<Value, MappingError> {
@@ -60,9 +40,9 @@ impl Attribute {
             Self::Bool(value) => Value::from(value),
             Self::Long(value) => Value::from(value),
             // Cedar reads exactly milliseconds and a `Z`.
-            Self::Time(time) => call(CONSTRUCTORS.datetime, time.to_rfc3339_opts(SecondsFormat::Millis, true))?,
-            Self::Duration(millis) => call(CONSTRUCTORS.duration, format!("{millis}ms"))?,
-            Self::Ip(address) => call(CONSTRUCTORS.ip, address.to_string())?,
+            Self::Time(time) => extension(Extension::Datetime, &time.to_rfc3339_opts(SecondsFormat::Millis, true))?,
+            Self::Duration(millis) => extension(Extension::Duration, &format!("{millis}ms"))?,
+            Self::Ip(address) => extension(Extension::Ip, &address.to_string())?,
             Self::Texts(texts) => Value::set(texts.into_iter().map(Value::from), None),
             Self::Record(fields) => record(fields)?,
         })
@@ -83,12 +63,8 @@ pub(super) fn reference(uid: EntityUID) -> Value {
     Value::from(uid)
 }
 
-fn call(constructor: &ExtensionFunction, argument: String) -> Result<Value, MappingError> {
-    match constructor.call(&[Value::from(argument)]) {
-        Ok(PartialValue::Value(value)) => Ok(value),
-        Ok(PartialValue::Residual(_)) => Err(MappingError::Value("a constructor gave no value".to_owned())),
-        Err(error) => Err(MappingError::Value(error.to_string())),
-    }
+fn extension(of: Extension, text: &str) -> Result<Value, MappingError> {
+    of.read(text).map_err(MappingError::Value)
 }
 
 #[cfg(test)]

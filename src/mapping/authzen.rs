@@ -17,13 +17,13 @@ use crate::values::{ActionShape, EntityRead, Json, Missing, Reader, TypeId, Unkn
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AuthzenQuestion<'j> {
     /// Who asks.
-    pub subject: Option<&'j Json<'j>>,
+    pub subject: Option<&'j Json>,
     /// What for.
-    pub action: Option<&'j Json<'j>>,
+    pub action: Option<&'j Json>,
     /// What it is about.
-    pub resource: Option<&'j Json<'j>>,
+    pub resource: Option<&'j Json>,
     /// Everything else.
-    pub context: Option<&'j Json<'j>>,
+    pub context: Option<&'j Json>,
 }
 
 /// Maps a question.
@@ -53,9 +53,9 @@ pub(super) fn reader(snapshot: &Snapshot) -> Reader<'_> {
 
 /// The context, in which `action` is what the action's properties say and nothing else.
 pub(super) fn with_action_properties<'j>(
-    mut context: Vec<(&'j str, &'j Json<'j>)>,
-    properties: Option<&'j Json<'j>>,
-) -> Vec<(&'j str, &'j Json<'j>)> {
+    mut context: Vec<(&'j str, &'j Json)>,
+    properties: Option<&'j Json>,
+) -> Vec<(&'j str, &'j Json)> {
     context.retain(|(name, _)| *name != ACTION_PROPERTIES);
     context.extend(properties.map(|properties| (ACTION_PROPERTIES, properties)));
     context
@@ -94,12 +94,12 @@ pub(super) struct Party<'j> {
     at: &'static str,
     of_type: &'j str,
     id: Option<&'j str>,
-    properties: Option<&'j Json<'j>>,
+    properties: Option<&'j Json>,
 }
 
 impl<'j> Party<'j> {
     /// Reads one with an id.
-    pub(super) fn read(json: Option<&'j Json<'j>>, at: &'static str) -> Result<Self, Invalid> {
+    pub(super) fn read(json: Option<&'j Json>, at: &'static str) -> Result<Self, Invalid> {
         let party = Self::of_a_search(json, at)?;
         match party.id {
             Some(_) => Ok(party),
@@ -108,7 +108,7 @@ impl<'j> Party<'j> {
     }
 
     /// Reads one whose id may be missing: it is what is searched for.
-    pub(super) fn of_a_search(json: Option<&'j Json<'j>>, at: &'static str) -> Result<Self, Invalid> {
+    pub(super) fn of_a_search(json: Option<&'j Json>, at: &'static str) -> Result<Self, Invalid> {
         let members = required_object(json, at)?;
         let of_type = text(members, at, "type")?;
         let of_type = of_type.ok_or_else(|| Invalid::new(format!("{at}.type"), "is missing"))?;
@@ -146,11 +146,11 @@ impl<'j> Party<'j> {
 #[derive(Clone, Copy)]
 pub(super) struct Action<'j> {
     name: &'j str,
-    pub(super) properties: Option<&'j Json<'j>>,
+    pub(super) properties: Option<&'j Json>,
 }
 
 impl<'j> Action<'j> {
-    pub(super) fn read(json: Option<&'j Json<'j>>) -> Result<Self, Invalid> {
+    pub(super) fn read(json: Option<&'j Json>) -> Result<Self, Invalid> {
         let members = required_object(json, "action")?;
         let name = text(members, "action", "name")?;
         let name = name.ok_or_else(|| Invalid::new("action.name", "is missing"))?;
@@ -170,7 +170,7 @@ impl<'j> Action<'j> {
     }
 }
 
-fn required_object<'j>(json: Option<&'j Json<'j>>, at: &str) -> Result<&'j Json<'j>, Invalid> {
+fn required_object<'j>(json: Option<&'j Json>, at: &str) -> Result<&'j Json, Invalid> {
     match json {
         Some(members @ Json::Object(_)) => Ok(members),
         Some(other) => Err(Invalid::new(at, format!("is {}, and must be an object", other.kind()))),
@@ -178,7 +178,7 @@ fn required_object<'j>(json: Option<&'j Json<'j>>, at: &str) -> Result<&'j Json<
     }
 }
 
-fn text<'j>(members: &'j Json<'j>, at: &str, name: &str) -> Result<Option<&'j str>, Invalid> {
+fn text<'j>(members: &'j Json, at: &str, name: &str) -> Result<Option<&'j str>, Invalid> {
     match members.get(name) {
         None => Ok(None),
         Some(Json::Text(text)) => Ok(Some(text)),

@@ -13,6 +13,8 @@ mod settings;
 mod snapshot;
 mod source;
 
+pub use cedar_policy::Effect;
+
 pub use annotations::{Annotations, Status};
 pub(crate) use entities::{Laid, Line, Node, Overlay, World};
 pub use finding::{Finding, Findings};

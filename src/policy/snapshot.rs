@@ -1,6 +1,6 @@
 //! One immutable, validated, indexed version of a store.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -100,13 +100,14 @@ pub struct Snapshot {
     pub(super) known: Known,
     /// Each of the schema's actions, with its groups.
     pub(super) actions: HashMap<EntityUID, Arc<Entity>>,
-    /// The files that policies and schema came from, by name.
-    pub(super) texts: BTreeMap<String, String>,
-    /// Which of them are the schema's fragments.
-    pub(super) schemas: Vec<String>,
+    /// What it was made of; without the entities where they are many.
+    pub(super) source: StoreSource,
 }
 
 impl Snapshot {
+    /// Longer texts of entities are not kept, in bytes: the entities themselves are there.
+    pub const LONGEST_ENTITIES: usize = 4 * 1024 * 1024;
+
     /// The store's name.
     #[must_use]
     pub fn store(&self) -> &Arc<str> {
@@ -147,7 +148,11 @@ impl Snapshot {
     /// A policy's text in Cedar's syntax; that of the template for a linked one.
     #[must_use]
     pub fn text<'a>(&'a self, policy: &'a Policy) -> Option<&'a str> {
-        let in_file = || self.texts.get(&policy.file)?.get(policy.span?.0..policy.span?.1);
+        let in_file = || {
+            let files = &self.source.policies;
+            let file = files.get(files.binary_search_by(|file| file.name.cmp(&policy.file)).ok()?)?;
+            file.text.get(policy.span?.0..policy.span?.1)
+        };
         policy.text.as_deref().or_else(in_file)
     }
 
@@ -169,9 +174,10 @@ impl Snapshot {
         self.index.unscoped()
     }
 
-    /// The fragments of the schema, with the names of their files.
-    pub fn schema_texts(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.schemas.iter().filter_map(|name| Some((name.as_str(), self.texts.get(name)?.as_str())))
+    /// What it was made of; without the entities where their text is longer than [`Self::LONGEST_ENTITIES`].
+    #[must_use]
+    pub const fn source(&self) -> &StoreSource {
+        &self.source
     }
 
     /// The schema's types.

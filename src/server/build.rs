@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server as HttpServerTask;
+use tokio::sync::Semaphore;
 
 use super::FirstKey;
 use super::control_plane::ControlPlane;
@@ -24,7 +25,7 @@ use crate::http::{Routes, routes};
 use crate::persistence::{
     ApiKeys, AuditEvents, Database, Instance, OidcConfigs, PoolSettings, StoreError, StoredOidcSettings, Tenants,
 };
-use crate::policy::Findings;
+use crate::stores::{Event, Observer, PolicyFolders, Reloaded, Watcher};
 
 /// What a server would otherwise take from its surroundings.
 #[derive(Clone)]
@@ -91,18 +92,13 @@ impl StartError {
     }
 }
 
-impl From<Findings> for StartError {
-    fn from(findings: Findings) -> Self {
-        Self::Text(findings.to_string())
-    }
-}
-
 /// A server that has bound its ports and opened its database.
 pub struct Server {
     pub(super) http: HttpServerTask,
     pub(super) grpc: GrpcServer,
     pub(super) authenticator: Arc<Authenticator>,
     pub(super) tls: Option<Tls>,
+    pub(super) watcher: Watcher<PolicyFolders>,
     pub(super) in_flight: InFlight,
     pub(super) drain_timeout: Duration,
     address: SocketAddr,
@@ -114,8 +110,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// The largest body of a request: 64 KiB.
-    pub(super) const BODY_LIMIT: usize = 64 * 1024;
+    /// The largest message of gRPC, in bytes.
+    pub(super) const MESSAGE_LIMIT: usize = 64 * 1024;
 
     /// Opens, checks and binds everything.
     ///
@@ -127,7 +123,7 @@ impl Server {
 
     async fn assemble(config: &Config, ambient: Ambient) -> Result<Self, StartError> {
         let Ambient { clock, entropy, timing, routes, methods } = ambient;
-        let plane = ControlPlane::load(config, &routes, &methods)?;
+        let plane = ControlPlane::load(config, &routes, &methods, &clock, observer())?;
         let described = plane.place.clone();
         let tls = config.tls.as_ref().map(|files| Tls::load(files, clock.clone())).transpose()?;
         let outbound = issuers::outbound(&config.oidc)?;
@@ -147,15 +143,21 @@ impl Server {
         };
         let keys = repositories.api_keys.clone();
         let authenticator = authenticator(config, &repositories, instance, &outbound, &clock, timing).await?;
-        let guard = Guard::new(Arc::new(plane.snapshot), row.id, entropy.clone());
-        routes
-            .rehearse(&guard)
-            .and_then(|()| methods.rehearse(&guard))
-            .map_err(|error| StartError::new(format!("the schema and the service do not fit together: {error}")))?;
-        let revision = guard.snapshot().revision().to_string();
+        let revision = plane.store.snapshot().revision().to_string();
+        let (stores, watcher) = (plane.stores.clone(), Watcher::new(Arc::clone(plane.stores.registry())));
+        let guard = Guard::new(plane.store, row.id, entropy.clone());
         let (now, drawn) = (clock.now(), entropy.clone());
         let oidc_checks = OidcChecks::new(IssuerCheck::new(outbound));
-        let app = App { guard, authenticator: Arc::clone(&authenticator), repositories, oidc_checks, clock, entropy };
+        let app = App {
+            guard,
+            stores,
+            authenticator: Arc::clone(&authenticator),
+            repositories,
+            oidc_checks,
+            store_checks: Arc::new(Semaphore::new(1)),
+            clock,
+            entropy,
+        };
         let (app, in_flight) = (Arc::new(app), InFlight::default());
         let service = grpc_service(config, &app, methods)?;
         let (http, address) = http::bind(config, app, routes, &service, &in_flight, tls.as_ref())?;
@@ -169,6 +171,7 @@ impl Server {
             grpc,
             authenticator,
             tls,
+            watcher,
             in_flight,
             drain_timeout,
             address,
@@ -249,9 +252,27 @@ async fn authenticator(
 
 fn grpc_service(config: &Config, app: &Arc<App>, methods: Methods) -> Result<GrpcService, StartError> {
     let settings = GrpcSettings {
-        message_limit: Server::BODY_LIMIT,
+        message_limit: Server::MESSAGE_LIMIT,
         message_timeout: config.server.body_timeout,
         trusted_proxies: config.server.trusted_proxies.clone(),
     };
     GrpcService::new(Arc::clone(app), settings, methods).map_err(StartError::new)
+}
+
+/// Logs what comes of loading stores again.
+fn observer() -> Observer {
+    Arc::new(|Event { store, outcome, took }| {
+        let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        match outcome {
+            Reloaded::Loaded(revision) => {
+                tracing::info!(store, policy.revision = revision, duration_ms = took, "a store was loaded again");
+            }
+            Reloaded::Unchanged => {
+                tracing::info!(store, duration_ms = took, "a store's files are as they were in force")
+            }
+            Reloaded::Failed(findings) => {
+                tracing::error!(store, duration_ms = took, error = %findings, "a store cannot be loaded; what was in force stays");
+            }
+        }
+    })
 }

@@ -2,17 +2,24 @@
 
 use std::future::Future;
 
+use futures_util::Stream;
+
 use super::tls::Tls;
 use super::{Server, StartError};
 
 impl Server {
     /// Serves until `stop` is done, then lets accepted requests finish, up to the drain timeout.
-    /// Every part is watched: the first to end by itself ends the others.
+    /// Every part is watched: the first to end by itself ends the others. Each item of `hangups` asks for
+    /// the policies to be loaded again.
     ///
     /// # Errors
     /// When a part ended that should have gone on.
-    pub async fn run_until_stopped(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
-        let Self { http, grpc, authenticator, tls, in_flight, drain_timeout, .. } = self;
+    pub async fn run_until_stopped(
+        self,
+        stop: impl Future<Output = ()>,
+        hangups: impl Stream<Item = ()>,
+    ) -> Result<(), StartError> {
+        let Self { http, grpc, authenticator, tls, watcher, in_flight, drain_timeout, .. } = self;
         let (handle, grpc_stopper) = (http.handle(), grpc.stopper());
         let (mut http, mut grpc) = (std::pin::pin!(http), std::pin::pin!(grpc.run()));
         let ended = tokio::select! {
@@ -23,6 +30,7 @@ impl Server {
             }),
             () = &mut grpc => Some(StartError::new("the gRPC server ended by itself")),
             () = watch(tls) => Some(StartError::new("the watch over the TLS files ended by itself")),
+            () = watcher.run(hangups) => Some(StartError::new("the watch over the policies ended by itself")),
             () = authenticator.watch() => Some(StartError::new("the authenticator's watch ended by itself")),
         };
         if ended.is_none() {

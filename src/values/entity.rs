@@ -52,7 +52,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// The member that is wrong, below `at`, and why.
-    pub fn listed(&self, json: &Json<'_>, at: &str) -> Result<Listed, Invalid> {
+    pub fn listed(&self, json: &Json, at: &str) -> Result<Listed, Invalid> {
         let Json::Object(members) = json else {
             return Err(Invalid::new(
                 at,
@@ -78,7 +78,7 @@ impl Reader<'_> {
         }
     }
 
-    fn members(&self, uid: (TypeId, SmolStr), json: &Json<'_>, at: &str) -> Result<EntityRead, Invalid> {
+    fn members(&self, uid: (TypeId, SmolStr), json: &Json, at: &str) -> Result<EntityRead, Invalid> {
         let shape = self.types.entity(uid.0);
         let attributes = self.attributes(&shape.attributes, json.get("attrs"), at)?;
         let mut tags = BTreeMap::new();
@@ -128,15 +128,15 @@ impl Reader<'_> {
     pub fn attributes(
         &self,
         shape: &RecordShape,
-        json: Option<&Json<'_>>,
+        json: Option<&Json>,
         at: &str,
     ) -> Result<BTreeMap<SmolStr, Value>, Invalid> {
-        const NONE: Json<'static> = Json::Object(Vec::new());
+        const NONE: Json = Json::Object(Vec::new());
         let read = self.record(shape, json.unwrap_or(&NONE), "");
         read.map_err(|invalid| invalid.below(&format!("{at}.attrs")))
     }
 
-    fn action_entity(&self, uid: EntityUID, json: &Json<'_>, at: &str) -> Result<ActionRead, Invalid> {
+    fn action_entity(&self, uid: EntityUID, json: &Json, at: &str) -> Result<ActionRead, Invalid> {
         for member in ["attrs", "tags"] {
             if json.get(member).is_some_and(|json| !matches!(json, Json::Object(members) if members.is_empty())) {
                 return Err(Invalid::new(
@@ -153,7 +153,7 @@ impl Reader<'_> {
     }
 }
 
-fn list<'j, 'a>(json: Option<&'j Json<'a>>, at: &str, member: &str) -> Result<&'j [Json<'a>], Invalid> {
+fn list<'j, 'a>(json: Option<&'j Json>, at: &str, member: &str) -> Result<&'j [Json], Invalid> {
     match json {
         None => Ok(&[]),
         Some(Json::List(elements)) => Ok(elements),

@@ -141,11 +141,11 @@ fn qualified(namespace: &str, name: &str) -> String {
 /// Adds the last part of each name in the default namespace, where it is not a name by itself.
 fn with_short_names<T: Clone>(mut named: HashMap<Box<str>, T>, default_namespace: &str) -> HashMap<Box<str>, T> {
     let prefix = qualified(default_namespace, "");
-    let short = |(name, value): (&Box<str>, &T)| {
+    let shorts = named.iter().filter_map(|(name, value)| {
         let short = name.strip_prefix(prefix.as_str())?;
         (!short.contains("::") && !named.contains_key(short)).then(|| (short.into(), value.clone()))
-    };
-    let shorts: Vec<(Box<str>, T)> = named.iter().filter_map(short).collect();
+    });
+    let shorts: Vec<(Box<str>, T)> = shorts.collect();
     named.extend(shorts);
     named
 }
@@ -211,5 +211,92 @@ impl Compiler<'_> {
             Type::Record { attrs, .. } => Shape::Record(self.record(attrs)),
             Type::ExtensionType { name } => Extension::named(name).map_or(Shape::Empty, Shape::Extension),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cedar_policy_core::extensions::Extensions;
+
+    use super::*;
+
+    fn types(default_namespace: &str) -> Types {
+        const SCHEMA: &str = "
+            entity Bare; action top;
+            namespace Ns {
+                entity User in [Team] = { age: Long, name?: String } tags Set<Long>;
+                entity Team in [Org]; entity Org in [Org]; entity Color enum [\"red\", \"blue\"];
+                action read; action view in [read] appliesTo { principal: [User, Team], resource: Org, context: { x: Color } };
+            }
+            namespace Ns::Deep { entity Leaf; action view; }";
+        let (schema, _warnings) = ValidatorSchema::from_cedarschema_str(SCHEMA, Extensions::all_available()).unwrap();
+        Types::of(&schema, default_namespace)
+    }
+
+    #[test]
+    fn a_short_name_is_looked_for_in_the_default_namespace_after_the_empty_one() {
+        let (types, empty) = (types("Ns"), types(""));
+        let full = |name: &str| types.find(name).map(|found| types.name(found));
+        assert_eq!(full("User"), Some("Ns::User"));
+        assert_eq!(full("Ns::User"), Some("Ns::User"));
+        assert_eq!(full("Bare"), Some("Bare"));
+        for unknown in ["Ns::Bare", "Leaf", "Deep::Leaf", "Action", "Ns::Action", "", "::User", "Ns::", "user"] {
+            assert_eq!(full(unknown), None, "{unknown}");
+        }
+        assert_eq!(empty.find("User"), None);
+        assert!(empty.find("Bare").is_some() && empty.find("Ns::Deep::Leaf").is_some());
+    }
+
+    #[test]
+    fn every_type_is_found_by_its_number_its_name_and_as_the_engine_has_it() {
+        let types = types("Ns");
+        let names: Vec<&str> = types.types().map(|of_type| types.name(of_type)).collect();
+        assert_eq!(names, ["Bare", "Ns::Color", "Ns::Deep::Leaf", "Ns::Org", "Ns::Team", "Ns::User"]);
+        for (index, of_type) in types.types().enumerate() {
+            assert_eq!(of_type.index(), index);
+            assert_eq!(types.find(types.name(of_type)), Some(of_type));
+            assert_eq!(types.id_of(types.entity_type(of_type)), Some(of_type));
+        }
+        assert_eq!(types.id_of(&"Nobody".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn an_entity_has_the_attributes_tags_ids_and_ancestors_of_the_schema() {
+        let types = types("Ns");
+        let shape = |name: &str| types.entity(types.find(name).unwrap());
+        let names = |ids: &BTreeSet<TypeId>| ids.iter().map(|id| types.name(*id).to_owned()).collect::<Vec<_>>();
+        let user = shape("User");
+        let fields: Vec<_> = user.attributes.fields().map(|field| (field.name.as_str(), field.required)).collect();
+        assert_eq!(fields, [("age", true), ("name", false)]);
+        assert_eq!(user.attributes.get("name").unwrap().shape, Shape::Text);
+        assert_eq!(user.attributes.get("nam"), None);
+        assert_eq!(user.tags, Some(Shape::Set(Box::new(Shape::Long))));
+        assert_eq!(names(&user.ancestors), ["Ns::Org", "Ns::Team"]);
+        assert_eq!(names(&shape("Org").ancestors), ["Ns::Org"]);
+        assert_eq!(user.listed, None);
+        assert_eq!(shape("Color").listed, Some(["red", "blue"].map(SmolStr::new).into()));
+        assert_eq!(shape("Color").tags, None);
+    }
+
+    #[test]
+    fn an_action_is_found_by_its_text_its_id_and_as_the_engine_has_it() {
+        let types = types("Ns");
+        let found = |name: &str| types.action(name).map(|action| action.uid().to_string());
+        for name in ["view", "Ns::Action::\"view\"", "Action::\"top\"", "Ns::Action::\"\\u{76}iew\""] {
+            assert!(found(name).is_some(), "{name}");
+        }
+        assert_eq!(found("view").unwrap(), "Ns::Action::\"view\"");
+        // The empty namespace has actions of its own, so their type is a name by itself.
+        for name in ["top", "Action::\"view\"", "Nobody", "", "Ns::User::\"view\""] {
+            assert_eq!(found(name), None, "{name}");
+        }
+        let names = |ids: &BTreeSet<TypeId>| ids.iter().map(|id| types.name(*id).to_owned()).collect::<Vec<_>>();
+        let view = types.action("view").unwrap();
+        assert_eq!(names(view.principals()), ["Ns::Team", "Ns::User"]);
+        assert_eq!(names(view.resources()), ["Ns::Org"]);
+        assert!(view.context().get("x").is_some());
+        assert!(types.action("read").unwrap().principals().is_empty());
+        assert_eq!(types.actions().count(), 4);
+        assert!(types.actions().all(|action| types.action_of(action.uid()) == Some(action)));
     }
 }

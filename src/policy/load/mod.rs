@@ -141,19 +141,26 @@ fn finish(
         index: index.finish(lines),
         actions: actions.into_iter().map(|line| (line.uid, line.entity)).collect(),
         known: known.finish(),
-        texts: source
-            .schemas
-            .iter()
-            .chain(&source.policies)
-            .map(|file| (file.name.clone(), file.text.clone()))
-            .collect(),
-        schemas: source.schemas.iter().map(|file| file.name.clone()).collect(),
+        source: kept(source),
         schema: schema.clone(),
         settings,
         types,
         policies,
         templates,
     })
+}
+
+/// The source, as the snapshot keeps it.
+fn kept(source: &StoreSource) -> StoreSource {
+    let few = source.entities.as_ref().filter(|file| file.text.len() <= Snapshot::LONGEST_ENTITIES);
+    StoreSource {
+        store: source.store.clone(),
+        schemas: source.schemas.clone(),
+        policies: source.policies.clone(),
+        links: source.links.clone(),
+        entities: few.cloned(),
+        settings: source.settings.clone(),
+    }
 }
 
 fn validate(schema: &Schema, source: &StoreSource, policies: &Policies<'_>, findings: &mut Vec<Finding>) {
