@@ -1,16 +1,20 @@
 //! The guard of the control plane, and the permits that only it makes.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use arc_swap::ArcSwap;
+
+use super::observed::{Facts, count, record};
 use super::service::SeePolicyIds;
-use super::{AppError, Command, Decided, Denied, rehearsal};
-use crate::audit::{Channel, Pending, Record, Room};
+use super::{AppError, Command, Decided, Denied};
+use crate::audit::{Channel, Pending, Room};
 use crate::decision::{Decision, Denial, decide};
 use crate::domain::{Call, Caller, Entropy, InstanceId};
 use crate::mapping::{Mapped, MappingError, Principals, map};
 use crate::policy::Snapshot;
-use crate::telemetry::{DecisionFacts, DecisionSpan, Metrics};
+use crate::stores::PolicyStore;
+use crate::telemetry::{DecisionSpan, Metrics};
 
 /// Leave to do one thing: the proof that the policies were asked, and what they were asked about.
 #[derive(Debug)]
@@ -52,24 +56,33 @@ impl<C> Permit<C> {
     }
 }
 
-/// Decides about every call to Gatewood itself.
-#[derive(Debug)]
+/// Decides about every call to Gatewood itself, by the version of the policies that is in force.
 pub struct Guard {
-    snapshot: Arc<Snapshot>,
+    store: Arc<PolicyStore>,
+    plane: ArcSwap<Plane>,
     instance: InstanceId,
     entropy: Entropy,
-    principals: Principals,
     metrics: Metrics,
 }
 
-impl Guard {
-    /// How the control plane is asked, in metrics.
-    const CHANNEL: &'static str = "control";
+/// One version of the policies, with what was numbered for it.
+struct Plane {
+    snapshot: Arc<Snapshot>,
+    principals: Principals,
+}
 
-    /// A guard that decides by this version of the policies, and counts what it decides.
+impl Plane {
+    fn of(snapshot: Arc<Snapshot>) -> Arc<Self> {
+        Arc::new(Self { snapshot, principals: Principals::default() })
+    }
+}
+
+impl Guard {
+    /// A guard that decides by this store, and counts what it decides.
     #[must_use]
-    pub fn new(snapshot: Arc<Snapshot>, instance: InstanceId, entropy: Entropy, metrics: Metrics) -> Self {
-        Self { snapshot, instance, entropy, principals: Principals::default(), metrics }
+    pub fn new(store: Arc<PolicyStore>, instance: InstanceId, entropy: Entropy, metrics: Metrics) -> Self {
+        let plane = ArcSwap::new(Plane::of(Arc::clone(&store.snapshot())));
+        Self { store, plane, instance, entropy, metrics }
     }
 
     /// The instance that it guards.
@@ -78,10 +91,14 @@ impl Guard {
         &self.instance
     }
 
-    /// The policies that it decides by.
-    #[must_use]
-    pub fn snapshot(&self) -> &Snapshot {
-        &self.snapshot
+    /// The version that is in force now.
+    fn plane(&self) -> arc_swap::Guard<Arc<Plane>> {
+        let (plane, in_force) = (self.plane.load(), self.store.snapshot());
+        if !Arc::ptr_eq(&plane.snapshot, &in_force) {
+            self.plane.store(Plane::of(Arc::clone(&in_force)));
+            return self.plane.load();
+        }
+        plane
     }
 
     /// Decides whether the call may do what the command says. The record of it takes the room, and waits
@@ -92,21 +109,21 @@ impl Guard {
     /// cannot be decided is not done.
     pub fn authorize<C: Command>(&self, call: &Call, command: C, room: Room) -> Result<Permit<C>, AppError> {
         let observed = self.observed(call, &command).map_err(|error| AppError::Internal(error.to_string()))?;
-        let Observed { mapped, decision, evaluation } = observed;
+        let Observed { mapped, decision, facts } = observed;
         for failure in &decision.failures {
             tracing::error!(policy.id = failure.policy, decision.id = %decision.id, error = failure.message, "a policy cannot be evaluated");
         }
         let denial = (!decision.allowed).then(|| Denial::of(&decision, call.caller.is_anonymous(), &call.languages));
-        let (caller, notices) = (call.caller.label(), decision.notices(&call.languages));
-        let record = |room: Room| Some(room.hold(record(call, &caller, &mapped, &decision, &notices, evaluation)?));
-        let record = Some(room).filter(Room::is_wanted).and_then(record).unwrap_or_else(Pending::none);
+        let (notices, determining) = (decision.notices(&call.languages), decision.determining_ids());
+        let recorded = |room: Room| Some(room.hold(record(call, &mapped, &decision, &notices, &facts)?));
+        let record = Some(room).filter(Room::is_wanted).and_then(recorded).unwrap_or_else(Pending::none);
         let decided = Arc::new(Decided {
             id: decision.id,
             record,
-            caller,
+            caller: call.caller.label(),
             tenant: call.tenant,
             notices,
-            determining: decision.determining,
+            determining,
             snapshot: decision.snapshot,
         });
         match denial {
@@ -116,26 +133,16 @@ impl Guard {
             }
             Some(denial) => {
                 // Most denials have no determining policy, and then there is nothing to decide about.
-                let may_see = !decided.determining.is_empty()
-                    && self.decide(call, &SeePolicyIds).is_ok_and(|decision| decision.allowed);
+                let may_see = !decided.determining.is_empty() && self.allows(call, &SeePolicyIds { of: None });
                 let policies = if may_see { decided.determining.clone() } else { Vec::new() };
                 Err(AppError::Denied(Box::new(Denied { denial, policies, decided })))
             }
         }
     }
 
-    /// Tries, for callers of every kind, whether what a command gives to the policies fits the
-    /// schema: the request as for every call, and the entities too.
-    ///
-    /// # Errors
-    /// Which action does not fit, and what of it.
-    pub fn rehearse<C: Command>(&self) -> Result<(), String> {
-        let fits = |call: &Call| {
-            let mapped = map(&self.snapshot, &self.principals, &self.instance, call, C::example().question())?;
-            mapped.check_entities(&self.snapshot)
-        };
-        let rehearsed: Result<(), MappingError> = rehearsal::calls().iter().try_for_each(fits);
-        rehearsed.map_err(|error| format!("the action {}: {error}", C::ACTION.name))
+    /// Whether the policies would allow it; what cannot be decided is not allowed.
+    pub fn allows<C: Command>(&self, call: &Call, command: &C) -> bool {
+        self.decide(call, command).is_ok_and(|decision| decision.allowed)
     }
 
     /// Maps and evaluates.
@@ -143,32 +150,21 @@ impl Guard {
     /// # Errors
     /// When the call does not fit the schema.
     pub fn decide<C: Command>(&self, call: &Call, command: &C) -> Result<Decision, MappingError> {
-        let mapped = self.map(call, command)?;
-        Ok(decide(&self.snapshot, &mapped, self.entropy.uuid_at(call.at)))
+        let plane = self.plane();
+        let mapped = map(&plane.snapshot, &plane.principals, &self.instance, call, command.question())?;
+        Ok(decide(&plane.snapshot, &mapped, self.entropy.uuid_at(call.at)))
     }
 
     /// Decides, counts the decision, and gives it a span.
     fn observed<C: Command>(&self, call: &Call, command: &C) -> Result<Observed, MappingError> {
-        let (began, store) = (Instant::now(), self.snapshot.store());
-        let span = DecisionSpan::begin(store);
-        let mapped = map(&self.snapshot, &self.principals, &self.instance, call, command.question())?;
+        let (began, plane) = (Instant::now(), self.plane());
+        let span = DecisionSpan::begin(plane.snapshot.store());
+        let mapped = map(&plane.snapshot, &plane.principals, &self.instance, call, command.question())?;
         let mapped_at = Instant::now();
-        let decision = decide(&self.snapshot, &mapped, self.entropy.uuid_at(call.at));
-        let evaluation = mapped_at.elapsed();
-        let errored: Vec<&str> = decision.failures.iter().map(|failure| failure.policy.as_str()).collect();
-        self.metrics.decision(&DecisionFacts {
-            store,
-            channel: Self::CHANNEL,
-            allowed: decision.allowed,
-            candidates: decision.candidates,
-            evaluation,
-            total: began.elapsed(),
-            determining: &decision.determining,
-            errored: &errored,
-        });
-        let policies = decision.determining.iter().map(String::as_str);
-        span.decided(decision.id, self.snapshot.revision().as_str(), decision.allowed, policies);
-        Ok(Observed { mapped, decision, evaluation })
+        let decision = decide(&plane.snapshot, &mapped, self.entropy.uuid_at(call.at));
+        let facts = Facts { channel: Channel::Control, evaluation: mapped_at.elapsed(), total: began.elapsed() };
+        count(&self.metrics, span, &decision, &facts);
+        Ok(Observed { mapped, decision, facts })
     }
 }
 
@@ -176,40 +172,5 @@ impl Guard {
 struct Observed {
     mapped: Mapped,
     decision: Decision,
-    evaluation: Duration,
-}
-
-/// What the decision log is told; `None` of a request with unknown parts, which this guard does not make.
-fn record(
-    call: &Call,
-    caller: &str,
-    mapped: &Mapped,
-    decision: &Decision,
-    notices: &[String],
-    evaluation: Duration,
-) -> Option<Record> {
-    let (request, snapshot) = (&mapped.request, &decision.snapshot);
-    Some(Record {
-        at: call.at,
-        decision_id: decision.id,
-        request_id: call.request.id.clone(),
-        trace_id: call.request.trace_id.clone(),
-        tenant: call.tenant,
-        channel: Channel::Control,
-        caller: caller.to_owned(),
-        store: snapshot.store().into(),
-        revision: snapshot.revision().as_str().into(),
-        principal: request.principal().uid()?.clone(),
-        action: request.action().uid()?.clone(),
-        resource: request.resource().uid()?.clone(),
-        context: request.context()?.clone(),
-        sensitive: Arc::clone(snapshot.sensitive()),
-        allowed: decision.allowed,
-        determining: decision.determining.clone(),
-        errors: decision.failures.iter().map(|failure| (failure.policy.clone(), failure.message.clone())).collect(),
-        notices: notices.to_vec(),
-        guard: None,
-        evaluation,
-        total: Duration::ZERO,
-    })
+    facts: Facts,
 }

@@ -7,33 +7,42 @@ pub mod api_keys;
 pub mod audit_events;
 mod command;
 mod error;
+pub mod evaluate;
 mod guard;
+mod observed;
 pub mod oidc_check;
 pub mod oidc_config;
 pub mod oidc_settings;
 mod rate_limit;
 mod rehearsal;
 pub mod service;
+pub mod stores;
 pub mod tenants;
 
 use std::sync::Arc;
+
+use tokio::sync::Semaphore;
 
 pub use command::{Command, Gathered};
 pub use error::{AppError, Decided, Denied};
 pub use guard::{Guard, Permit};
 pub use oidc_check::OidcChecks;
+pub use rehearsal::Rehearsal;
 
 use self::service::{ReadHealth, ReadReadiness};
 use crate::audit::{DecisionLog, Room};
 use crate::authn::Authenticator;
 use crate::domain::{Call, Clock, Entropy, Origin};
 use crate::persistence::{ApiKeys, AuditEvents, OidcConfigs, StoredOidcSettings, Tenants};
+use crate::stores::PolicyStores;
 use crate::telemetry::Metrics;
 
 /// Everything that the use cases need.
 pub struct App {
     /// Who may do what.
     pub guard: Guard,
+    /// The platform's policies, and Gatewood's own.
+    pub stores: PolicyStores,
     /// Who is asking.
     pub authenticator: Arc<Authenticator>,
     /// The repositories.
@@ -42,6 +51,8 @@ pub struct App {
     pub oidc_checks: OidcChecks,
     /// Where decisions are recorded.
     pub decisions: DecisionLog,
+    /// Leave to try out a version of a store, which takes a processor for a while.
+    pub store_checks: Arc<Semaphore>,
     /// What time it is.
     pub clock: Clock,
     /// Where ids and keys are drawn from.

@@ -3,14 +3,47 @@
 
 use std::sync::Arc;
 
+use super::Command;
 use crate::domain::{
-    ApiKeyId, Call, Caller, Identity, KeyHolder, KeyScope, Name, RequestFacts, Role, Roles, TenantId, Timestamp, User,
-    UserClaims,
+    ApiKeyId, Call, Caller, Identity, InstanceId, KeyHolder, KeyScope, Name, RequestFacts, Role, Roles, TenantId,
+    Timestamp, User, UserClaims,
 };
+use crate::mapping::{MappingError, Principals, map};
+use crate::policy::Snapshot;
+
+/// A version of the control plane's policies that is not in force yet.
+pub struct Rehearsal {
+    snapshot: Arc<Snapshot>,
+    principals: Principals,
+    instance: InstanceId,
+}
+
+impl Rehearsal {
+    /// Of this version.
+    #[must_use]
+    pub fn of(snapshot: &Arc<Snapshot>) -> Self {
+        let instance = InstanceId::from_stored("rehearsal".to_owned());
+        Self { snapshot: Arc::clone(snapshot), principals: Principals::default(), instance }
+    }
+
+    /// Tries, for callers of every kind, whether what a command gives to the policies fits the schema:
+    /// the request as for every call, and the entities too.
+    ///
+    /// # Errors
+    /// Which action does not fit, and what of it.
+    pub fn rehearse<C: Command>(&self) -> Result<(), String> {
+        let fits = |call: &Call| {
+            let mapped = map(&self.snapshot, &self.principals, &self.instance, call, C::example().question())?;
+            mapped.check_entities(&self.snapshot)
+        };
+        let rehearsed: Result<(), MappingError> = calls().iter().try_for_each(fits);
+        rehearsed.map_err(|error| format!("the action {}: {error}", C::ACTION.name))
+    }
+}
 
 /// A call with everything that a call can have, and one with nothing that it need not have, by
 /// callers of each kind.
-pub(super) fn calls() -> Vec<Call> {
+fn calls() -> Vec<Call> {
     let tenant = TenantId::new(uuid::Uuid::nil());
     let holder = |scope| {
         let (id, name) = (ApiKeyId::new(uuid::Uuid::nil()), Name::from_stored("rehearsal".to_owned()));
@@ -29,7 +62,6 @@ pub(super) fn calls() -> Vec<Call> {
             tls: false,
         },
         languages: Vec::new(),
-        trace_id: None,
         at: Timestamp::UNIX_EPOCH,
     };
     let [full, bare] = users(tenant);

@@ -1,5 +1,6 @@
 //! What the service says about itself and about the caller, and calls that were not understood.
 
+use super::stores::StoreTarget;
 use super::{App, Command, Permit};
 use crate::domain::Caller;
 use crate::mapping::{Attribute, Resource, principal_text};
@@ -48,16 +49,32 @@ about_the_instance! {
     ReadReflection, None
 }
 about_the_instance! {
-    /// Which policies denied that? Asked by the guard, of every denial.
-    SeePolicyIds, Some("read")
-}
-about_the_instance! {
     /// Who am I to you?
     WhoAmI, Some("read")
 }
 about_the_instance! {
     /// Is there anything at this path? There is not.
     UseUnknownRoute, None
+}
+
+/// Which policies was it? Asked of every denial by the guard, and of every decision of a platform's store.
+#[derive(Debug, Clone)]
+pub struct SeePolicyIds {
+    /// The store whose policies they are; `None`: those of Gatewood itself.
+    pub of: Option<StoreTarget>,
+}
+
+impl Command for SeePolicyIds {
+    const ACTION: ActionUse =
+        ActionUse { name: "SeePolicyIds", group: Some("read"), resources: &["Instance", "Store"], context: "" };
+
+    fn resource(&self) -> Resource {
+        self.of.as_ref().map_or(Resource::Instance, StoreTarget::resource)
+    }
+
+    fn example() -> Self {
+        Self { of: None }
+    }
 }
 
 /// A request that could not be read.

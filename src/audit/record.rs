@@ -74,8 +74,22 @@ pub enum Channel {
     Control,
 }
 
+impl Channel {
+    /// Its name in records and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Authzen => "authzen",
+            Self::ExtAuthz => "ext_authz",
+            Self::ForwardAuth => "forward_auth",
+            Self::Control => "control",
+        }
+    }
+}
+
 /// The guard's own decision about a question that was put to another store.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct GuardRecord {
     /// The decision's id.
     pub decision_id: Uuid,

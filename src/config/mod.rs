@@ -20,7 +20,7 @@ use url::Url;
 pub use layers::{Layers, Origin};
 pub use show::{document, show};
 
-use crate::domain::{ClaimPath, ContextPath, DatabaseUrl, Overflow, TrustedIssuer, WebOrigin};
+use crate::domain::{ClaimPath, ContextPath, DatabaseUrl, Overflow, StoreName, TrustedIssuer, WebOrigin};
 
 /// A configuration in which every value is valid.
 #[derive(Debug, Clone)]
@@ -57,6 +57,8 @@ pub struct Config {
     pub decision_log: DecisionLogConfig,
     /// `[tracing]`; `None`: no traces are exported.
     pub tracing: Option<TracingConfig>,
+    /// The store that is meant when a request names none.
+    pub default_store: Option<StoreName>,
     /// `[log]`
     pub log: LogConfig,
 }

@@ -21,7 +21,9 @@ use super::{
 };
 use crate::domain::invalid::quoted;
 use crate::domain::name::printable;
-use crate::domain::{ClaimPath, ContextPath, DatabaseUrl, Invalid, KeyMaterial, Overflow, TrustedIssuer, WebOrigin};
+use crate::domain::{
+    ClaimPath, ContextPath, DatabaseUrl, Invalid, KeyMaterial, Overflow, StoreName, TrustedIssuer, WebOrigin,
+};
 
 impl Config {
     /// Reads and checks every value.
@@ -68,6 +70,7 @@ impl Config {
             },
             decision_log: decision_log(&reader)?,
             tracing: tracing(&reader)?,
+            default_store: reader.optional("decision.default_store", |text| StoreName::parse("", text).ok())?,
             log: LogConfig {
                 format: reader.value("log.format", |text| match text {
                     "auto" => Some(LogFormat::Auto),

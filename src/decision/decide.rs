@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use cedar_policy::Effect;
-use cedar_policy_core::ast::{Literal, Value, ValueKind};
+use cedar_policy_core::ast::{Context, Literal, SlotEnv, Value, ValueKind};
+use cedar_policy_core::entities::Entities;
 use cedar_policy_core::evaluator::Evaluator;
 use cedar_policy_core::extensions::Extensions;
+use smallvec::SmallVec;
 use uuid::Uuid;
 
 use crate::mapping::Mapped;
-use crate::policy::{Policy, Snapshot};
+use crate::policy::{Node, OnForbidError, Policy, Snapshot};
 
 /// The answer to one request, with everything that led to it.
 #[derive(Debug, Clone)]
@@ -20,12 +22,11 @@ pub struct Decision {
     pub allowed: bool,
     /// The version of the store that gave it.
     pub snapshot: Arc<Snapshot>,
-    /// The ids of the policies that determined it, ascending: the forbids, or, when there is none,
-    /// the permits. Empty when nothing permitted.
-    pub determining: Vec<String>,
-    /// The policies whose evaluation failed.
+    /// The positions of the policies that determined it, ascending.
+    determining: Vec<u32>,
+    /// The policies whose evaluation failed, in the order of the ids.
     pub failures: Vec<Failure>,
-    /// How many policies were evaluated.
+    /// How many policies had a scope that matches.
     pub candidates: usize,
 }
 
@@ -39,13 +40,16 @@ pub struct Failure {
 }
 
 impl Decision {
-    /// The determining policies.
+    /// The policies that determined it, in the order of the ids: the forbids, or, when there is none,
+    /// the permits. None when nothing permitted.
     pub fn determining(&self) -> impl Iterator<Item = &Policy> {
-        let policies = self.snapshot.policies();
-        self.determining.iter().filter_map(move |id| {
-            let position = policies.binary_search_by(|policy| policy.id.as_str().cmp(id)).ok()?;
-            policies.get(position)
-        })
+        self.determining.iter().filter_map(|position| self.snapshot.policies().get(*position as usize))
+    }
+
+    /// The ids of the policies that determined it, ascending.
+    #[must_use]
+    pub fn determining_ids(&self) -> Vec<String> {
+        self.determining().map(|policy| policy.id.clone()).collect()
     }
 
     /// The notices of the determining policies, in the order of the policies' ids, without repeats.
@@ -68,22 +72,30 @@ pub(super) fn notices<'a>(policies: impl Iterator<Item = &'a Policy>, languages:
 
 /// Decides a request.
 ///
-/// A `forbid` that cannot be evaluated denies, and is determining: a policy that was meant to close
-/// a door must not open it by failing. A `permit` that cannot be evaluated permits nothing.
+/// Only the policies whose scope matches are looked at, and of those only the conditions: what comes
+/// out is what the engine says of the whole set, but for a `forbid` that cannot be evaluated. That
+/// one denies and is determining, unless the store says `on_forbid_error = "cedar"`. A `permit` that
+/// cannot be evaluated permits nothing.
 #[must_use]
 pub fn decide(snapshot: &Arc<Snapshot>, mapped: &Mapped, id: Uuid) -> Decision {
+    let candidates = snapshot.candidates(&mapped.principal(), &mapped.action, &mapped.resource());
+    let policies = || candidates.iter().filter_map(|at| Some((*at, snapshot.policies().get(*at as usize)?)));
+    let entities = entities(snapshot, mapped, policies().map(|(_, policy)| policy));
+    let evaluator = Evaluator::new(mapped.request.clone(), &entities, Extensions::all_available());
     let (mut permits, mut forbids, mut failures) = (Vec::new(), Vec::new(), Vec::new());
-    let mut candidates = 0;
-    let evaluator = Evaluator::new(mapped.request.clone(), &mapped.entities, Extensions::all_available());
-    for policy in snapshot.candidates(&mapped.principal_line, &mapped.action, &mapped.resource_type) {
-        candidates += 1;
-        let holds = match evaluator.interpret(&policy.condition, &policy.slots) {
-            Ok(value) => as_bool(&value).ok_or_else(|| "the condition is not a boolean".to_owned()),
-            Err(error) => Err(error.to_string()),
+    let failing_forbid_denies = snapshot.settings().on_forbid_error == OnForbidError::Deny;
+    for (at, policy) in policies() {
+        let holds = match &policy.condition {
+            None => Ok(true),
+            Some(condition) => match evaluator.interpret(condition, &SlotEnv::new()) {
+                Ok(value) => as_bool(&value).ok_or_else(|| "the condition is not a boolean".to_owned()),
+                Err(error) => Err(error.to_string()),
+            },
         };
         match (policy.effect, &holds) {
-            (Effect::Forbid, Ok(true) | Err(_)) => forbids.push(policy.id.clone()),
-            (Effect::Permit, Ok(true)) => permits.push(policy.id.clone()),
+            (Effect::Forbid, Ok(true)) => forbids.push(at),
+            (Effect::Forbid, Err(_)) if failing_forbid_denies => forbids.push(at),
+            (Effect::Permit, Ok(true)) => permits.push(at),
             (Effect::Forbid | Effect::Permit, _) => {}
         }
         if let Err(message) = holds {
@@ -92,7 +104,26 @@ pub fn decide(snapshot: &Arc<Snapshot>, mapped: &Mapped, id: Uuid) -> Decision {
     }
     let allowed = forbids.is_empty() && !permits.is_empty();
     let determining = if forbids.is_empty() { permits } else { forbids };
-    Decision { id, allowed, snapshot: Arc::clone(snapshot), determining, failures, candidates }
+    Decision { id, allowed, snapshot: Arc::clone(snapshot), determining, failures, candidates: candidates.len() }
+}
+
+/// The entities that the conditions of these policies can look into.
+fn entities<'a>(snapshot: &Snapshot, mapped: &Mapped, policies: impl Iterator<Item = &'a Policy>) -> Entities {
+    let world = mapped.world(snapshot);
+    let mut depth = 0;
+    let mut roots: SmallVec<[Node; 8]> = SmallVec::new();
+    for policy in policies {
+        depth = depth.max(policy.reach.depth);
+        roots.extend(policy.reach.named.iter().filter_map(|uid| world.find(uid)));
+    }
+    if depth == 0 {
+        return Entities::new();
+    }
+    roots.extend([&mapped.principal, &mapped.resource].into_iter().filter_map(|party| party.line.first()));
+    if let Some(Context::Value(fields)) = mapped.request.context() {
+        fields.values().for_each(|value| world.refer(value, &mut roots));
+    }
+    world.slice(roots.into_iter(), depth, snapshot.action_entity(&mapped.action))
 }
 
 fn as_bool(value: &Value) -> Option<bool> {

@@ -15,8 +15,6 @@ pub struct Call {
     pub request: RequestFacts,
     /// The languages that the caller reads, best first, as BCP 47 tags.
     pub languages: Vec<String>,
-    /// The trace that it is a part of (W3C Trace Context): 32 hexadecimal digits.
-    pub trace_id: Option<String>,
     /// When it came in.
     pub at: Timestamp,
 }

@@ -18,6 +18,19 @@ impl Invalid {
     pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { field: field.into(), reason: reason.into() }
     }
+
+    /// The same, of a field that lies within `outer`.
+    #[must_use]
+    pub fn below(self, outer: &str) -> Self {
+        let Self { field, reason } = self;
+        let field = match field.chars().next() {
+            None => outer.to_owned(),
+            Some('[') => format!("{outer}{field}"),
+            Some(_) if outer.is_empty() => field,
+            Some(_) => format!("{outer}.{field}"),
+        };
+        Self { field, reason }
+    }
 }
 
 /// Quotes the sender's input for an error text: in backticks, cut and escaped.

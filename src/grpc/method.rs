@@ -10,7 +10,7 @@ use tonic::body::Body;
 use super::call::{self, FromMessage, Permitted};
 use super::incoming::GrpcRequest;
 use super::service::State;
-use crate::app::Guard;
+use crate::app::Rehearsal;
 use crate::policy::ActionUse;
 use crate::transport::Problem;
 
@@ -25,7 +25,7 @@ pub struct Method {
     /// The action that its command is.
     pub action: ActionUse,
     pub(super) handler: Arc<Handler>,
-    rehearse: fn(&Guard) -> Result<(), String>,
+    rehearse: fn(&Rehearsal) -> Result<(), String>,
 }
 
 /// The table of methods.
@@ -45,7 +45,7 @@ impl Methods {
         let handler = Arc::new(move |state, incoming, request| {
             call::serve::<C, R, F, Fut>(state, name, incoming, request, handler).boxed()
         });
-        self.0.push(Method { name, action: C::ACTION, handler, rehearse: Guard::rehearse::<C> });
+        self.0.push(Method { name, action: C::ACTION, handler, rehearse: Rehearsal::rehearse::<C> });
         self
     }
 
@@ -63,8 +63,8 @@ impl Methods {
     ///
     /// # Errors
     /// What does not fit.
-    pub fn rehearse(&self, guard: &Guard) -> Result<(), String> {
-        self.iter().try_for_each(|method| (method.rehearse)(guard))
+    pub fn rehearse(&self, rehearsal: &Rehearsal) -> Result<(), String> {
+        self.iter().try_for_each(|method| (method.rehearse)(rehearsal))
     }
 
     /// Whether there is a method of this service, or `service` is empty, which means all of them.

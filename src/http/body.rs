@@ -39,22 +39,23 @@ pub(super) async fn read(
     request: &HttpRequest,
     payload: &mut Payload,
     body: Body,
+    limit: usize,
     settings: &HttpSettings,
 ) -> Result<web::Bytes, Problem> {
     if body == Body::None {
         return Ok(web::Bytes::new());
     }
-    let too_large = || Problem::payload_too_large(settings.body_limit);
+    let too_large = || Problem::payload_too_large(limit);
     let headers = request.headers();
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > settings.body_limit as u64) {
+    if announced.is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
     let collect = async {
         let mut bytes = web::BytesMut::new();
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|_broken| Invalid::new("body", "did not arrive whole"))?;
-            if bytes.len() + chunk.len() > settings.body_limit {
+            if bytes.len() + chunk.len() > limit {
                 return Err(too_large());
             }
             bytes.extend_from_slice(&chunk);

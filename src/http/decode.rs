@@ -11,14 +11,18 @@ use actix_web::{FromRequest, HttpRequest, web};
 use super::body::{self, Body};
 use super::query::Query;
 use super::{Problem, conditions, incoming};
+use crate::app::stores::{MinRevision, StoreTarget};
 use crate::app::{App, Command, Permit};
-use crate::domain::{Invalid, KeyScope, PageRequest, Precondition, TenantId, Timestamp};
+use crate::domain::{Call, Invalid, KeyScope, PageRequest, Precondition, StoreName, TenantId, Timestamp};
 use crate::transport::{TenantHeader, missing_tenant};
+use crate::values::Json;
 
 /// A command that HTTP requests can be read into.
 pub trait Decode: Command + 'static {
     /// Whether there is a body, and what it is.
     const BODY: Body = Body::None;
+    /// How many bytes the body may have.
+    const BODY_LIMIT: usize = 64 * 1024;
     /// What the header `X-Tenant-ID` is for.
     const TENANT: TenantHeader = TenantHeader::Optional;
     /// Whether `If-Match` and `If-None-Match` are heeded.
@@ -36,6 +40,7 @@ pub trait Decode: Command + 'static {
 /// A request, taken apart.
 pub struct Parts<'a> {
     request: &'a HttpRequest,
+    app: &'a App,
     query: Query,
     body: web::Bytes,
     tenant: Option<TenantId>,
@@ -88,6 +93,34 @@ impl Parts<'_> {
         Ok(conditions::read(self.request.headers())?)
     }
 
+    /// The store that the path names, else the default one, and the revision that it must have had.
+    ///
+    /// # Errors
+    /// When none is named and there is no default; when the header is no revision.
+    pub fn store(&self) -> Result<StoreTarget, Problem> {
+        let name = match self.request.match_info().get("store") {
+            Some(name) => StoreName::parse("store", name)?,
+            None => self.app.stores.default_store().ok_or_else(|| {
+                Invalid::new("store", "is not said, and there is no default one: name it in the path")
+            })?,
+        };
+        let mut headers = self.request.headers().get_all(MinRevision::HEADER);
+        let wanted = match (headers.next(), headers.next()) {
+            (None, _) => None,
+            (Some(only), None) => Some(MinRevision::parse(only.to_str().unwrap_or_default())?),
+            (Some(_), Some(_)) => return Err(Invalid::new(MinRevision::HEADER, "is there more than once").into()),
+        };
+        Ok(StoreTarget::new(name, wanted))
+    }
+
+    /// The body, as a tree.
+    ///
+    /// # Errors
+    /// When it is not JSON, or has a name twice.
+    pub fn json_tree(&self) -> Result<Json, Problem> {
+        Ok(Json::parse(&self.body)?)
+    }
+
     /// The body.
     ///
     /// # Errors
@@ -111,6 +144,8 @@ pub struct Permitted<C> {
     pub permit: Permit<C>,
     /// The use cases.
     pub app: Arc<App>,
+    /// The call that is permitted.
+    pub call: Call,
 }
 
 impl<C: Decode> FromRequest for Permitted<C> {
@@ -128,9 +163,10 @@ impl<C: Decode> FromRequest for Permitted<C> {
                 if C::NEGOTIATED {
                     super::reply::check_accept(request.headers())?;
                 }
-                let body = body::read(&request, &mut payload, C::BODY, &state.settings).await?;
+                let body = body::read(&request, &mut payload, C::BODY, C::BODY_LIMIT, &state.settings).await?;
                 let query = Query::read(request.query_string())?;
-                let parts = Parts { request: &request, query, body, tenant: call.tenant, now: call.at };
+                let parts =
+                    Parts { request: &request, app: &state.app, query, body, tenant: call.tenant, now: call.at };
                 let command = C::decode(&parts)?;
                 parts.query.refuse_unknown()?;
                 Ok(command)
@@ -141,7 +177,7 @@ impl<C: Decode> FromRequest for Permitted<C> {
                 unread.authenticate_again(&mut call).await?;
             }
             let permit = unread.permit(&call, command).await?;
-            Ok(Self { permit, app: Arc::clone(&state.app) })
+            Ok(Self { permit, app: Arc::clone(&state.app), call })
         })
     }
 }

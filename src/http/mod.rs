@@ -8,6 +8,7 @@ mod api_keys;
 mod audit_events;
 mod body;
 mod conditions;
+mod decisions;
 mod decode;
 mod fallback;
 mod grpc_web;
@@ -22,6 +23,7 @@ mod reply;
 mod route;
 mod routes;
 mod service;
+mod stores;
 mod tenants;
 
 use std::sync::Arc;
@@ -53,8 +55,6 @@ pub struct HttpState {
 /// Limits and trust of the HTTP server.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
-    /// How many bytes a body may have.
-    pub body_limit: usize,
     /// How long a body may take to arrive.
     pub body_timeout: Duration,
     /// Whose `X-Forwarded-For` counts.

@@ -30,9 +30,9 @@ pub(super) struct ProblemBody {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct Details {
     /// The field, header or parameter.
-    field: String,
+    pub(super) field: String,
     /// The rule that it breaks.
-    reason: String,
+    pub(super) reason: String,
 }
 
 impl From<&Problem> for ProblemBody {

@@ -7,10 +7,22 @@ use serde::Serialize;
 
 use super::Problem;
 use crate::domain::{ETag, Page};
+use crate::policy::PolicyRevision;
 
 /// JSON with a status. Answers are about one caller, so no cache may keep them.
 pub(super) fn json(status: StatusCode, body: &impl Serialize) -> HttpResponse {
     HttpResponse::build(status).insert_header((CACHE_CONTROL, "no-store")).json(body)
+}
+
+/// The header that says which version of a store an answer is of.
+pub(super) const REVISION: &str = "gatewood-revision";
+
+/// JSON that a version of a store gave.
+pub(super) fn decided(revision: &PolicyRevision, body: &impl Serialize) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((REVISION, revision.as_str()))
+        .json(body)
 }
 
 /// JSON with the version it is of. A reader may keep it, and asks whether it still holds.

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, guard, web};
 
 use super::body::Body;
 use super::{Decode, Permitted, Problem, TenantHeader, fallback, grpc_web};
-use crate::app::Guard;
+use crate::app::Rehearsal;
 use crate::app::service::{self, ReadReflection, SeePolicyIds, SendMalformed, UseUnknownRoute};
 use crate::policy::ActionUse;
 
@@ -29,7 +29,7 @@ pub struct Route {
     /// What it reads.
     pub body: Body,
     handler: Arc<dyn Fn() -> actix_web::Route + Send + Sync>,
-    rehearse: fn(&Guard) -> Result<(), String>,
+    rehearse: fn(&Rehearsal) -> Result<(), String>,
 }
 
 /// The paths of the table, for the log and the metrics: a path is a label of theirs only where it is here.
@@ -92,7 +92,7 @@ impl Routes {
             conditional: C::CONDITIONAL,
             body: C::BODY,
             handler: Arc::new(handler),
-            rehearse: Guard::rehearse::<C>,
+            rehearse: Rehearsal::rehearse::<C>,
         });
         self
     }
@@ -118,12 +118,12 @@ impl Routes {
     ///
     /// # Errors
     /// What does not fit.
-    pub fn rehearse(&self, guard: &Guard) -> Result<(), String> {
-        guard.rehearse::<SendMalformed>()?;
-        guard.rehearse::<UseUnknownRoute>()?;
-        guard.rehearse::<ReadReflection>()?;
-        guard.rehearse::<SeePolicyIds>()?;
-        self.iter().try_for_each(|route| (route.rehearse)(guard))
+    pub fn rehearse(&self, rehearsal: &Rehearsal) -> Result<(), String> {
+        rehearsal.rehearse::<SendMalformed>()?;
+        rehearsal.rehearse::<UseUnknownRoute>()?;
+        rehearsal.rehearse::<ReadReflection>()?;
+        rehearsal.rehearse::<SeePolicyIds>()?;
+        self.iter().try_for_each(|route| (route.rehearse)(rehearsal))
     }
 
     /// Puts the routes into a server, and what answers where there is none. A path that exists

@@ -1,6 +1,6 @@
 //! Every route. What a route's command may do is said by the policies under `policies/gatewood`.
 
-use super::{Routes, api_keys, audit_events, oidc_config, oidc_settings, service, tenants};
+use super::{Routes, api_keys, audit_events, decisions, oidc_config, oidc_settings, service, stores, tenants};
 
 /// The table of routes.
 #[must_use]
@@ -31,4 +31,15 @@ pub fn routes() -> Routes {
         .post("/v1/api-keys/{id}/suspend", api_keys::suspend::post)
         .post("/v1/api-keys/{id}/resume", api_keys::resume::post)
         .get("/v1/audit-events", audit_events::list::get)
+        .get("/v1/stores", stores::list::get)
+        .get("/v1/stores/{store}", stores::read::get)
+        .get("/v1/stores/{store}/schema", stores::schema::get)
+        .get("/v1/stores/{store}/policies", stores::policies::get)
+        .get("/v1/stores/{store}/policies/{id}", stores::policy::get)
+        .post("/v1/stores/{store}/reload", stores::reload::post)
+        .post("/v1/stores/{store}/check", stores::check::post)
+        .post("/v1/is-authorized", decisions::single::post)
+        .post("/v1/is-authorized/batch", decisions::batch::post)
+        .post("/v1/stores/{store}/is-authorized", decisions::single::post)
+        .post("/v1/stores/{store}/is-authorized/batch", decisions::batch::post)
 }

@@ -1,7 +1,7 @@
 //! Who asks.
 
 use std::collections::HashSet;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 
 use cedar_policy_core::ast::{Entity, EntityUID, Value};
 use quick_cache::Weighter;
@@ -11,22 +11,17 @@ use super::MappingError;
 use super::attribute::{Attribute, reference};
 use super::resource::tenant_uid;
 use super::vocabulary::{VOCABULARY as V, uid};
+use super::whole::Whole;
 use crate::domain::{ApiKeyId, Caller, Identity, InstanceId, KeyHolder, TenantId, User};
+use crate::policy::Snapshot;
 
-/// The principal that a caller becomes.
-#[derive(Debug)]
-pub(super) struct Principal {
-    /// The entity with every ancestor as a parent, so that the hierarchy needs no further entity.
-    pub(super) entity: Arc<Entity>,
-    /// The principal and all its ancestors.
-    pub(super) line: Arc<[EntityUID]>,
-}
-
-/// Makes principals, and keeps those of known keys and users: neither changes, it is replaced.
+/// Makes principals, and keeps those of known keys and users: neither changes, it is replaced. They are
+/// numbered for one snapshot, and with another one there is another of these.
 #[derive(Debug)]
 pub struct Principals {
-    keys: Cache<ApiKeyId, (Arc<KeyHolder>, Arc<Principal>)>,
-    users: Cache<UserKey, (Arc<Identity>, Arc<Principal>), Size>,
+    anonymous: OnceLock<Arc<Whole>>,
+    keys: Cache<ApiKeyId, (Arc<KeyHolder>, Arc<Whole>)>,
+    users: Cache<UserKey, (Arc<Identity>, Arc<Whole>), Size>,
 }
 
 /// Which identity (where it is in memory: it stays there while its entry holds it), as whose user. Two
@@ -46,8 +41,8 @@ impl Size {
     const TEXT: usize = 512;
 }
 
-impl Weighter<UserKey, (Arc<Identity>, Arc<Principal>)> for Size {
-    fn weight(&self, _key: &UserKey, (identity, _principal): &(Arc<Identity>, Arc<Principal>)) -> u64 {
+impl Weighter<UserKey, (Arc<Identity>, Arc<Whole>)> for Size {
+    fn weight(&self, _key: &UserKey, (identity, _principal): &(Arc<Identity>, Arc<Whole>)) -> u64 {
         // A group is there twice, once with its issuer before it.
         let issuers = identity.groups.len() * identity.issuer.len();
         let texts: usize = identity.texts().map(|text| Self::TEXT + 3 * text.len()).sum();
@@ -58,59 +53,75 @@ impl Weighter<UserKey, (Arc<Identity>, Arc<Principal>)> for Size {
 impl Default for Principals {
     fn default() -> Self {
         const CAPACITY: usize = 10_000;
-        Self { keys: Cache::new(CAPACITY), users: Cache::with_weighter(CAPACITY, Size::MOST, Size) }
+        Self {
+            anonymous: OnceLock::new(),
+            keys: Cache::new(CAPACITY),
+            users: Cache::with_weighter(CAPACITY, Size::MOST, Size),
+        }
     }
 }
 
-static ANONYMOUS: LazyLock<Arc<Principal>> =
-    LazyLock::new(|| Arc::new(Principal::new(principal_uid(&Caller::Anonymous), Vec::new(), Vec::new())));
-
 impl Principals {
-    /// The principal that this caller becomes.
+    /// The principal that this caller becomes, numbered for `snapshot`: always the same one.
     ///
     /// # Errors
-    /// When a value of it cannot be made.
-    pub(super) fn of(&self, caller: &Caller, instance: &InstanceId) -> Result<Arc<Principal>, MappingError> {
+    /// When a value of it cannot be made, or the schema does not have its type.
+    pub(super) fn of(
+        &self,
+        caller: &Caller,
+        instance: &InstanceId,
+        snapshot: &Snapshot,
+    ) -> Result<Arc<Whole>, MappingError> {
         match caller {
-            Caller::Anonymous => Ok(Arc::clone(&ANONYMOUS)),
-            Caller::ApiKey(holder) => Ok(self.of_key(holder, instance)),
-            Caller::User(user) => self.of_user(user, instance),
+            Caller::Anonymous => self.of_nobody(snapshot),
+            Caller::ApiKey(holder) => self.of_key(holder, instance, snapshot),
+            Caller::User(user) => self.of_user(user, instance, snapshot),
         }
     }
 
-    fn of_key(&self, holder: &Arc<KeyHolder>, instance: &InstanceId) -> Arc<Principal> {
+    fn of_nobody(&self, snapshot: &Snapshot) -> Result<Arc<Whole>, MappingError> {
+        if let Some(principal) = self.anonymous.get() {
+            return Ok(Arc::clone(principal));
+        }
+        let entity = entity(principal_uid(&Caller::Anonymous), Vec::new(), Vec::new());
+        let principal = Arc::new(Whole::of(entity, snapshot)?);
+        Ok(Arc::clone(self.anonymous.get_or_init(|| principal)))
+    }
+
+    fn of_key(
+        &self,
+        holder: &Arc<KeyHolder>,
+        instance: &InstanceId,
+        snapshot: &Snapshot,
+    ) -> Result<Arc<Whole>, MappingError> {
         match self.keys.get(&holder.id) {
-            Some((known, principal)) if Arc::ptr_eq(&known, holder) => principal,
+            Some((known, principal)) if Arc::ptr_eq(&known, holder) => Ok(principal),
             Some(_) | None => {
-                let principal = Arc::new(of_key(holder, instance));
+                let principal = Arc::new(Whole::of(of_key(holder, instance), snapshot)?);
                 self.keys.insert(holder.id, (Arc::clone(holder), Arc::clone(&principal)));
-                principal
+                Ok(principal)
             }
         }
     }
 
-    fn of_user(&self, user: &User, instance: &InstanceId) -> Result<Arc<Principal>, MappingError> {
+    fn of_user(&self, user: &User, instance: &InstanceId, snapshot: &Snapshot) -> Result<Arc<Whole>, MappingError> {
         let key = (Arc::as_ptr(user.identity()).addr(), user.tenant());
         if let Some((_held, principal)) = self.users.get(&key) {
             return Ok(principal);
         }
-        let principal = Arc::new(of_user(user, instance)?);
+        let principal = Arc::new(Whole::of(of_user(user, instance)?, snapshot)?);
         self.users.insert(key, (Arc::clone(user.identity()), Arc::clone(&principal)));
         Ok(principal)
     }
 }
 
-impl Principal {
-    fn new(uid: EntityUID, attributes: Vec<(&str, Value)>, parents: Vec<EntityUID>) -> Self {
-        let line = std::iter::once(uid.clone()).chain(parents.iter().cloned()).collect();
-        let attributes = attributes.into_iter().map(|(name, value)| (name.into(), value.into()));
-        let parents = parents.into_iter().collect();
-        let entity = Entity::new_with_attr_partial_value(uid, attributes, HashSet::new(), parents, []);
-        Self { entity: Arc::new(entity), line }
-    }
+/// An entity with every ancestor as a parent.
+fn entity(uid: EntityUID, attributes: Vec<(&str, Value)>, parents: Vec<EntityUID>) -> Entity {
+    let attributes = attributes.into_iter().map(|(name, value)| (name.into(), value.into()));
+    Entity::new_with_attr_partial_value(uid, attributes, HashSet::new(), parents.into_iter().collect(), [])
 }
 
-fn of_key(key: &KeyHolder, instance: &InstanceId) -> Principal {
+fn of_key(key: &KeyHolder, instance: &InstanceId) -> Entity {
     let tenant = key.scope.tenant().map(tenant_uid);
     let mut attributes =
         vec![("name", Value::from(key.name.as_str())), ("roles", Value::set(key.roles.names().map(Value::from), None))];
@@ -118,10 +129,10 @@ fn of_key(key: &KeyHolder, instance: &InstanceId) -> Principal {
     // A tenant is in the instance, and so is whoever is in the tenant.
     let instance = tenant.is_some().then(|| uid(&V.instance, instance.as_str()));
     let parents = key.roles.names().map(|role| uid(&V.role, role)).chain(tenant).chain(instance).collect();
-    Principal::new(uid(&V.api_key, key.id.to_string()), attributes, parents)
+    entity(uid(&V.api_key, key.id.to_string()), attributes, parents)
 }
 
-fn of_user(user: &User, instance: &InstanceId) -> Result<Principal, MappingError> {
+fn of_user(user: &User, instance: &InstanceId) -> Result<Entity, MappingError> {
     let texts = |texts: &[String]| Value::set(texts.iter().map(|text| Value::from(text.as_str())), None);
     let tenant = user.tenant().map(tenant_uid);
     let Identity { issuer, subject, roles, groups, claims } = user.identity().as_ref();
@@ -145,7 +156,7 @@ fn of_user(user: &User, instance: &InstanceId) -> Result<Principal, MappingError
     let groups = groups.iter().map(|name| uid(&V.group, user.group_id(name)));
     let roles = roles.names().map(|role| uid(&V.role, role));
     let parents = roles.chain(groups).chain(tenant).chain(instance).collect();
-    Ok(Principal::new(uid(&V.user, user.id()), attributes, parents))
+    Ok(entity(uid(&V.user, user.id()), attributes, parents))
 }
 
 fn principal_uid(caller: &Caller) -> EntityUID {
@@ -165,6 +176,7 @@ pub fn principal_text(caller: &Caller) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::{StoreSource, load};
 
     fn user(groups: usize) -> User {
         let mut identity = Identity::new("https://login.acme.example", "s");
@@ -173,24 +185,29 @@ mod tests {
         User::new(None, Arc::new(identity))
     }
 
+    fn made() -> (Principals, InstanceId, Snapshot) {
+        let snapshot = load(&StoreSource::embedded_control_plane()).unwrap();
+        (Principals::default(), InstanceId::from_stored("i".to_owned()), snapshot)
+    }
+
     #[test]
     fn two_tokens_of_one_person_do_not_replace_each_other() {
-        let (principals, instance) = (Principals::default(), InstanceId::from_stored("i".to_owned()));
+        let (principals, instance, snapshot) = made();
         let (one, two) = (user(1), user(2));
         assert_eq!(one.id(), two.id());
-        let made = [&one, &two].map(|user| principals.of_user(user, &instance).unwrap());
+        let made = [&one, &two].map(|user| principals.of_user(user, &instance, &snapshot).unwrap());
         for _again in 0..2 {
             for (user, made) in [&one, &two].into_iter().zip(&made) {
-                assert!(Arc::ptr_eq(&principals.of_user(user, &instance).unwrap(), made));
+                assert!(Arc::ptr_eq(&principals.of_user(user, &instance, &snapshot).unwrap(), made));
             }
         }
     }
 
     #[test]
     fn users_with_much_to_say_push_out_one_another() {
-        let (principals, instance) = (Principals::default(), InstanceId::from_stored("i".to_owned()));
+        let (principals, instance, snapshot) = made();
         for _user in 0..1000 {
-            principals.of_user(&user(200), &instance).unwrap();
+            principals.of_user(&user(200), &instance, &snapshot).unwrap();
         }
         assert!(principals.users.weight() <= Size::MOST);
         assert!(principals.users.len() < 250, "{} of them are kept", principals.users.len());

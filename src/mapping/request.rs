@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cedar_policy_core::ast::{Context, EntityType, EntityUID, EntityUIDEntry, Request};
+use cedar_policy_core::ast::{Context, EntityUID, EntityUIDEntry, Request};
 use cedar_policy_core::entities::conformance::EntitySchemaConformanceChecker;
-use cedar_policy_core::entities::{Entities, NoEntitiesSchema, TCComputation};
 use cedar_policy_core::extensions::Extensions;
 use cedar_policy_core::validator::CoreSchema;
 
@@ -13,9 +12,11 @@ use super::attribute::{record, reference};
 use super::principal::Principals;
 use super::resource::tenant_uid;
 use super::vocabulary::{VOCABULARY as V, uid};
+use super::whole::Whole;
 use super::{Attribute, Resource, conformance};
 use crate::domain::{Call, InstanceId};
-use crate::policy::Snapshot;
+use crate::policy::{Line, Overlay, Party, Snapshot, World};
+use crate::values::TypeId;
 
 /// What a call asks for.
 #[derive(Debug, Clone)]
@@ -32,11 +33,23 @@ pub struct Question {
 #[derive(Debug)]
 pub struct Mapped {
     pub(crate) request: Request,
-    pub(crate) entities: Entities,
-    /// The principal and all its ancestors.
-    pub(crate) principal_line: Arc<[EntityUID]>,
     pub(crate) action: EntityUID,
-    pub(crate) resource_type: EntityType,
+    pub(crate) principal: Placed,
+    pub(crate) resource: Placed,
+    pub(crate) overlay: Overlay,
+}
+
+/// Who asks, or what it is about, with everything that it is in.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    pub(crate) of_type: TypeId,
+    pub(crate) line: Line,
+}
+
+impl Placed {
+    fn party(&self) -> Party<'_> {
+        Party { of_type: self.of_type, line: &self.line }
+    }
 }
 
 /// A call that does not fit the schema. That is a fault of the service or of an edited schema, never the caller's.
@@ -51,6 +64,19 @@ pub enum MappingError {
 }
 
 impl Mapped {
+    pub(crate) fn principal(&self) -> Party<'_> {
+        self.principal.party()
+    }
+
+    pub(crate) fn resource(&self) -> Party<'_> {
+        self.resource.party()
+    }
+
+    /// The entities that it is decided over.
+    pub(crate) fn world<'a>(&'a self, snapshot: &'a Snapshot) -> World<'a> {
+        World { types: snapshot.types(), known: snapshot.known(), overlay: &self.overlay }
+    }
+
     /// Checks the entities against the schema. Their shapes are those of this code, so once for each
     /// shape is enough.
     ///
@@ -59,8 +85,11 @@ impl Mapped {
     pub fn check_entities(&self, snapshot: &Snapshot) -> Result<(), MappingError> {
         let schema = CoreSchema::new(snapshot.core_schema());
         let checker = EntitySchemaConformanceChecker::new(&schema, Extensions::all_available());
-        self.entities.iter().try_for_each(|entity| {
-            checker.validate_entity(entity).map_err(|error| MappingError::Schema(error.to_string()))
+        let world = self.world(snapshot);
+        let parties =
+            [&self.principal, &self.resource].into_iter().filter_map(|party| world.entity(party.line.first()?));
+        parties.into_iter().try_for_each(|entity| {
+            checker.validate_entity(&entity).map_err(|error| MappingError::Schema(error.to_string()))
         })
     }
 }
@@ -79,27 +108,18 @@ pub fn map(
     call: &Call,
     question: Question,
 ) -> Result<Mapped, MappingError> {
-    let principal = principals.of(&call.caller, instance)?;
-    let resource = Arc::new(question.resource.entity(instance, &call.caller));
+    let principal = principals.of(&call.caller, instance, snapshot)?;
+    let resource = question.resource.entity(instance, &call.caller);
     let action = uid(&V.action, question.action);
     let context = context(call, question.context)?;
-    let extensions = Extensions::all_available();
     conformance::check(snapshot.core_schema(), principal.entity.uid(), &action, resource.uid(), &context)?;
-    let known = |uid: &EntityUID| EntityUIDEntry::known(uid.clone(), None);
+    let entry = |uid: &EntityUID| EntityUIDEntry::known(uid.clone(), None);
     let request =
-        Request::new_unchecked(known(principal.entity.uid()), known(&action), known(resource.uid()), Some(context));
-    let resource_type = resource.uid().entity_type().clone();
-    // Every entity carries all its ancestors, so there is no closure to compute.
-    let entities = snapshot
-        .entities_of_action(&action)
-        .add_entities(
-            [Arc::clone(&principal.entity), resource],
-            None::<&NoEntitiesSchema>,
-            TCComputation::AssumeAlreadyComputed,
-            extensions,
-        )
-        .map_err(|error| MappingError::Schema(error.to_string()))?;
-    Ok(Mapped { request, entities, principal_line: Arc::clone(&principal.line), action, resource_type })
+        Request::new_unchecked(entry(principal.entity.uid()), entry(&action), entry(resource.uid()), Some(context));
+    let mut overlay = Overlay::over(snapshot.known());
+    let principal = principal.lay(&mut overlay, snapshot);
+    let resource = Whole::of(resource, snapshot)?.lay(&mut overlay, snapshot);
+    Ok(Mapped { request, action, principal, resource, overlay })
 }
 
 fn context(call: &Call, own: Vec<(&'static str, Attribute)>) -> Result<Context, MappingError> {

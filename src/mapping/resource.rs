@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use cedar_policy_core::ast::{Entity, EntityUID, Value};
 
 use super::vocabulary::{VOCABULARY as V, uid};
-use crate::domain::{ApiKeyId, Caller, InstanceId, KeyScope, TenantId};
+use crate::domain::{ApiKeyId, Caller, InstanceId, KeyScope, StoreName, TenantId};
 
 /// What a call is about. It need not exist: whether it does is looked up only once the call is permitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Resource {
     OidcSettings,
     /// The stored record of an API key of a tenant or of the instance.
     ApiKeyRecord(ApiKeyId, KeyScope),
+    /// A policy store of the platform, and the caller's tenant if the store is open to it.
+    Store(StoreName, Option<TenantId>),
 }
 
 impl Resource {
@@ -36,6 +38,7 @@ impl Resource {
             Self::OidcConfig(tenant) => uid(&V.oidc_config, tenant.to_string()),
             Self::OidcSettings => uid(&V.oidc_settings, instance.as_str()),
             Self::ApiKeyRecord(id, _) => uid(&V.api_key_record, id.to_string()),
+            Self::Store(name, _) => uid(&V.store, name.as_str()),
         }
     }
 
@@ -55,6 +58,10 @@ impl Resource {
                 let own = matches!(caller, Caller::ApiKey(key) if key.id == *id);
                 attributes.push(("own".into(), Value::from(own).into()));
                 parents.extend(scope.tenant().map(tenant_uid));
+                parents.insert(uid(&V.instance, instance.as_str()));
+            }
+            Self::Store(_, open_to) => {
+                parents.extend(open_to.map(tenant_uid));
                 parents.insert(uid(&V.instance, instance.as_str()));
             }
         }

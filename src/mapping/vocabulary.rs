@@ -18,6 +18,7 @@ pub(super) struct Vocabulary {
     pub(super) oidc_config: EntityType,
     pub(super) oidc_settings: EntityType,
     pub(super) api_key_record: EntityType,
+    pub(super) store: EntityType,
 }
 
 pub(super) static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| Vocabulary {
@@ -32,6 +33,7 @@ pub(super) static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| Vocabulary
     oidc_config: name("Gatewood::OidcConfig"),
     oidc_settings: name("Gatewood::OidcSettings"),
     api_key_record: name("Gatewood::ApiKeyRecord"),
+    store: name("Gatewood::Store"),
 });
 
 #[expect(clippy::expect_used, reason = "the names are literals of this file, and every start reads every one")]

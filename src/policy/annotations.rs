@@ -60,6 +60,12 @@ impl Annotations {
         if wrong.is_empty() { Ok(Self { all, status }) } else { Err(wrong) }
     }
 
+    /// All of them, those that the service does not read too.
+    #[must_use]
+    pub const fn all(&self) -> &BTreeMap<String, String> {
+        &self.all
+    }
+
     /// `@id`.
     #[must_use]
     pub fn id(&self) -> Option<&str> {

@@ -11,20 +11,32 @@ pub struct Finding {
     pub place: Option<(usize, usize)>,
     /// What is wrong, in a sentence without capital and full stop.
     pub message: String,
+    /// The text of the line.
+    pub source: Option<String>,
 }
 
 impl Finding {
+    /// How many characters of a line are kept.
+    const LONGEST_SOURCE: usize = 500;
+
     /// A finding about a whole file.
     pub fn of_file(file: &str, message: impl fmt::Display) -> Self {
-        Self { file: file.to_owned(), place: None, message: message.to_string() }
+        Self { file: file.to_owned(), place: None, message: message.to_string(), source: None }
     }
 
     /// A finding at a byte offset of `text`, the content of `file`.
     pub fn at(file: &str, text: &str, offset: usize, message: impl fmt::Display) -> Self {
         let before = text.get(..offset).unwrap_or(text);
         let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Self { file: file.to_owned(), place: Some((line, column)), message: message.to_string() }
+        let start = before.rsplit('\n').next().unwrap_or_default();
+        let column = start.chars().count() + 1;
+        let source = text.get(before.len() - start.len()..).and_then(|rest| rest.lines().next());
+        Self {
+            file: file.to_owned(),
+            place: Some((line, column)),
+            message: message.to_string(),
+            source: source.map(|line| line.chars().take(Self::LONGEST_SOURCE).collect()),
+        }
     }
 
     /// A finding of the Cedar engine, at the place that the engine names.
@@ -53,6 +65,16 @@ pub struct Findings {
     pub store: String,
     /// The findings.
     pub findings: Vec<Finding>,
+}
+
+impl Findings {
+    /// Puts findings into the order of files and lines, each once.
+    #[must_use]
+    pub fn new(store: &str, mut findings: Vec<Finding>) -> Self {
+        findings.sort_by(|a, b| (&a.file, a.place, &a.message).cmp(&(&b.file, b.place, &b.message)));
+        findings.dedup();
+        Self { store: store.to_owned(), findings }
+    }
 }
 
 impl fmt::Display for Findings {

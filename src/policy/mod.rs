@@ -3,18 +3,26 @@
 //! There is one loader. The server, the tests and every command call it.
 
 mod annotations;
+mod entities;
 mod finding;
 mod index;
 mod load;
 mod parity;
+mod reach;
 mod sensitive;
+mod settings;
 mod snapshot;
 mod source;
 
+pub use cedar_policy::Effect;
+
 pub use annotations::{Annotations, Status};
+pub(crate) use entities::{Laid, Line, Node, Overlay, World};
 pub use finding::{Finding, Findings};
+pub(crate) use index::Party;
 pub use load::load;
 pub use parity::{ActionUse, Differences};
 pub use sensitive::Sensitive;
-pub use snapshot::{Policy, PolicyRevision, Snapshot};
+pub use settings::{OnForbidError, OpenTo, RequestAttributes, SearchLimits, StoreSettings};
+pub use snapshot::{CONTROL_STORE, Policy, PolicyRevision, Snapshot};
 pub use source::{SourceFile, StoreSource};

@@ -5,56 +5,77 @@ use std::fmt;
 use std::sync::Arc;
 
 use cedar_policy::{Effect, Schema};
-use cedar_policy_core::ast::{EntityType, EntityUID, Expr, SlotEnv};
-use cedar_policy_core::entities::Entities;
+use cedar_policy_core::ast::{Entity, EntityUID, Expr};
 use cedar_policy_core::validator::ValidatorSchema;
 use sha2::{Digest, Sha256};
 
-use super::index::ScopeIndex;
-use super::{Annotations, Sensitive, StoreSource};
+use super::entities::Known;
+use super::index::{Party, ScopeIndex};
+use super::reach::Reach;
+use super::{Annotations, Sensitive, SourceFile, StoreSettings, StoreSource};
+use crate::values::Types;
 
 /// The name of the store that guards Gatewood's own API.
-pub(super) const CONTROL_STORE: &str = "gatewood";
+pub const CONTROL_STORE: &str = "gatewood";
 
 /// One policy of a snapshot.
 #[derive(Debug)]
 pub struct Policy {
-    /// Its id: what its `@id` says.
+    /// Its id: what its `@id` says, else its file's name and its number within, as in `albums.cedar#2`.
     pub id: String,
     /// Whether it permits or forbids.
     pub effect: Effect,
     /// Its annotations.
     pub annotations: Annotations,
-    /// The file it stands in, relative to the store's folder, and the line, from 1.
-    pub place: (String, usize),
-    /// Scope and conditions as one expression, put together once.
-    pub(crate) condition: Expr,
-    /// What the slots of a linked template stand for.
-    pub(crate) slots: SlotEnv,
+    /// The file that it stands in, relative to the store's folder; that of the template for a linked one.
+    pub file: String,
+    /// The line of that file, from 1; `None` in Cedar's JSON format, which has no places.
+    pub line: Option<usize>,
+    /// The template that it was made of.
+    pub template: Option<String>,
+    /// Where in the file it stands, in bytes.
+    pub(super) span: Option<(usize, usize)>,
+    /// In Cedar's syntax, where the file has it in another.
+    pub(super) text: Option<String>,
+    /// What is to be evaluated once the scope matches; `None`: nothing, it holds.
+    pub(crate) condition: Option<Arc<Expr>>,
+    /// How far the condition looks into entities.
+    pub(crate) reach: Reach,
 }
 
 /// A hash over everything that a store's decisions depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PolicyRevision(String);
+pub struct PolicyRevision(Arc<str>);
 
 impl PolicyRevision {
-    /// SHA-256 over the schema and the policy files with their names, each with its length before
-    /// it, so that text cannot move from one file to the next unnoticed. The schema's own name is
-    /// not in it: replicas may keep it in different places.
+    /// SHA-256 over the store's files with their names, each with its length before it, so that text
+    /// cannot move from one file to the next unnoticed. The schema's name is not in it where there is
+    /// just one: the control plane's lies in different places.
     pub(super) fn of(source: &StoreSource) -> Self {
         let mut hash = Sha256::new();
-        let files = source.policies.iter().flat_map(|file| [file.name.as_str(), file.text.as_str()]);
-        for part in std::iter::once(source.schema.text.as_str()).chain(files) {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part);
+        let mut part = |text: &str| {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        };
+        let anonymous =
+            |file: &SourceFile| source.schemas.len() == 1 && source.schemas.iter().any(|only| only.name == file.name);
+        for file in source.files() {
+            part(if anonymous(file) { "schema" } else { &file.name });
+            part(&file.text);
         }
-        Self(hex::encode(hash.finalize()))
+        Self(hex::encode(hash.finalize()).into())
     }
 
     /// Its 64 hexadecimal digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The same, to be kept.
+    #[must_use]
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
     }
 }
 
@@ -68,20 +89,29 @@ impl fmt::Display for PolicyRevision {
 /// One version of a store. It never changes; a new version is a new snapshot.
 #[derive(Debug)]
 pub struct Snapshot {
-    pub(super) store: String,
+    pub(super) store: Arc<str>,
     pub(super) revision: PolicyRevision,
     pub(super) schema: Schema,
+    pub(super) types: Types,
+    pub(super) settings: StoreSettings,
     pub(super) sensitive: Arc<Sensitive>,
     pub(super) policies: Vec<Policy>,
+    pub(super) templates: usize,
     pub(super) index: ScopeIndex,
-    /// For each of the schema's actions, a set of entities with it and its groups alone.
-    pub(super) actions: HashMap<EntityUID, Entities>,
+    pub(super) known: Known,
+    /// Each of the schema's actions, with its groups.
+    pub(super) actions: HashMap<EntityUID, Arc<Entity>>,
+    /// What it was made of; without the entities where they are many.
+    pub(super) source: StoreSource,
 }
 
 impl Snapshot {
+    /// Longer texts of entities are not kept, in bytes: the entities themselves are there.
+    pub const LONGEST_ENTITIES: usize = 4 * 1024 * 1024;
+
     /// The store's name.
     #[must_use]
-    pub fn store(&self) -> &str {
+    pub fn store(&self) -> &Arc<str> {
         &self.store
     }
 
@@ -97,39 +127,89 @@ impl Snapshot {
         &self.schema
     }
 
+    /// The store's settings.
+    #[must_use]
+    pub const fn settings(&self) -> &StoreSettings {
+        &self.settings
+    }
+
     /// What the schema marks with `@sensitive`.
     #[must_use]
     pub const fn sensitive(&self) -> &Arc<Sensitive> {
         &self.sensitive
     }
 
-    /// Every policy, in the order of the ids.
+    /// Every policy, in the order of the ids; those that links made of templates among them.
     #[must_use]
     pub fn policies(&self) -> &[Policy] {
         &self.policies
     }
 
-    /// The same, as the engine's parts take it.
+    /// The policy of this id.
+    #[must_use]
+    pub fn policy(&self, id: &str) -> Option<&Policy> {
+        let position = self.policies.binary_search_by(|policy| policy.id.as_str().cmp(id)).ok()?;
+        self.policies.get(position)
+    }
+
+    /// A policy's text in Cedar's syntax; that of the template for a linked one.
+    #[must_use]
+    pub fn text<'a>(&'a self, policy: &'a Policy) -> Option<&'a str> {
+        let in_file = || {
+            let files = &self.source.policies;
+            let file = files.get(files.binary_search_by(|file| file.name.cmp(&policy.file)).ok()?)?;
+            file.text.get(policy.span?.0..policy.span?.1)
+        };
+        policy.text.as_deref().or_else(in_file)
+    }
+
+    /// How many templates there are.
+    #[must_use]
+    pub const fn templates(&self) -> usize {
+        self.templates
+    }
+
+    /// How many entities are stored.
+    #[must_use]
+    pub fn stored_entities(&self) -> usize {
+        self.known.stored()
+    }
+
+    /// How many policies name no principal and no resource in their scope: every request visits them.
+    #[must_use]
+    pub fn unscoped_policies(&self) -> usize {
+        self.index.unscoped()
+    }
+
+    /// What it was made of; without the entities where their text is longer than [`Self::LONGEST_ENTITIES`].
+    #[must_use]
+    pub const fn source(&self) -> &StoreSource {
+        &self.source
+    }
+
+    /// The schema's types.
+    #[must_use]
+    pub const fn types(&self) -> &Types {
+        &self.types
+    }
+
+    /// The schema, as the engine's parts take it.
     pub(crate) fn core_schema(&self) -> &ValidatorSchema {
         self.schema.as_ref()
     }
 
-    /// The action with the groups that the schema puts it in, for the entities of a request.
-    pub(crate) fn entities_of_action(&self, action: &EntityUID) -> Entities {
-        self.actions.get(action).cloned().unwrap_or_default()
+    /// The numbered entities.
+    pub(crate) const fn known(&self) -> &Known {
+        &self.known
     }
 
-    /// The policies whose scope can match, in the order of the ids. A policy whose scope does not
-    /// match is false before its conditions run, so leaving it out changes no decision.
-    ///
-    /// `principal_line` is the principal and all its ancestors.
-    pub(crate) fn candidates<'a>(
-        &'a self,
-        principal_line: &[EntityUID],
-        action: &EntityUID,
-        resource_type: &EntityType,
-    ) -> impl Iterator<Item = &'a Policy> + use<'a> {
-        let found = self.index.candidates(principal_line, action, resource_type);
-        found.into_iter().filter_map(|position| self.policies.get(position))
+    /// The action with the groups that the schema puts it in.
+    pub(crate) fn action_entity(&self, action: &EntityUID) -> Option<&Arc<Entity>> {
+        self.actions.get(action)
+    }
+
+    /// The positions of the policies whose scope matches, in the order of the ids.
+    pub(crate) fn candidates(&self, principal: &Party<'_>, action: &EntityUID, resource: &Party<'_>) -> Vec<u32> {
+        self.index.candidates(principal, action, resource)
     }
 }

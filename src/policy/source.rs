@@ -15,20 +15,67 @@ pub struct SourceFile {
 }
 
 /// The text of a store, before anything was made of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct StoreSource {
     /// The store's name.
     pub store: String,
-    /// The schema.
-    pub schema: SourceFile,
+    /// The fragments of the schema, in the order of their names.
+    pub schemas: Vec<SourceFile>,
     /// The policy files, in the order of their names.
     pub policies: Vec<SourceFile>,
+    /// `links.json`: what the templates are linked to.
+    pub links: Option<SourceFile>,
+    /// `entities.json`: what is stored with the policies.
+    pub entities: Option<SourceFile>,
+    /// `store.toml`: the store's settings.
+    pub settings: Option<SourceFile>,
+}
+
+/// What a file of a store is, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Schema,
+    Policies,
+    Links,
+    Entities,
+    Settings,
+}
+
+impl Kind {
+    /// `name` is relative to the store's folder: the last three are read from the folder itself only.
+    fn of(name: &str) -> Option<Self> {
+        match name {
+            "links.json" => Some(Self::Links),
+            "entities.json" => Some(Self::Entities),
+            "store.toml" => Some(Self::Settings),
+            _ if name.ends_with(".cedarschema") => Some(Self::Schema),
+            _ if is_policy_file(name) => Some(Self::Policies),
+            _ => None,
+        }
+    }
+
+    /// How many bytes such a file may have. More is a mistake, and would be read again at every reload.
+    const fn most(self) -> u64 {
+        const MIB: u64 = 1024 * 1024;
+        match self {
+            Self::Entities => 2048 * MIB,
+            Self::Policies => 64 * MIB,
+            Self::Schema | Self::Links | Self::Settings => 16 * MIB,
+        }
+    }
+}
+
+/// Whether a file of this name holds policies: `*.cedar`, or `*.cedar.json` for Cedar's JSON format.
+pub(super) fn is_policy_file(name: &str) -> bool {
+    name.ends_with(".cedar") || is_json_policy_file(name)
+}
+
+/// Whether a file of this name holds policies in Cedar's JSON format.
+pub(super) fn is_json_policy_file(name: &str) -> bool {
+    name.ends_with(".cedar.json")
 }
 
 impl StoreSource {
-    /// A policy file that is larger than this is a mistake, not a policy.
-    const LARGEST_FILE: u64 = 8 * 1024 * 1024;
-
     /// The control plane's store as it was shipped with this binary.
     #[must_use]
     pub fn embedded_control_plane() -> Self {
@@ -42,10 +89,10 @@ impl StoreSource {
         }
         Self {
             store: super::snapshot::CONTROL_STORE.to_owned(),
-            schema: SourceFile {
+            schemas: vec![SourceFile {
                 name: "schema.cedarschema".to_owned(),
                 text: include_str!("../../schema.cedarschema").to_owned(),
-            },
+            }],
             policies: shipped!(
                 "api-keys.cedar",
                 "guardrails.cedar",
@@ -53,31 +100,38 @@ impl StoreSource {
                 "roles.cedar",
                 "tenant-isolation.cedar"
             ),
+            ..Self::default()
         }
     }
 
-    /// Reads the `*.cedar` files of `folder`, at any depth. Names that start with a dot are passed
-    /// over (mounted configuration maps keep their history in such names).
+    /// Reads a store's files from `folder`: policies and fragments of the schema at any depth, the rest
+    /// from the folder itself. Names that start with a dot are passed over (mounted configuration maps
+    /// keep their history in such names), and so is whatever is none of a store's files.
     ///
     /// # Errors
-    /// Every file or folder that cannot be read, is no UTF-8 or is too large; a folder without policies.
-    pub fn from_folder(store: &str, folder: &Path, schema: SourceFile) -> Result<Self, Findings> {
-        let mut reader = FolderReader::default();
+    /// Every file or folder that cannot be read, is no UTF-8 or is too large.
+    pub fn from_folder(store: &str, folder: &Path) -> Result<Self, Findings> {
+        let source = Self { store: store.to_owned(), ..Self::default() };
+        let mut reader = FolderReader { source, findings: Vec::new() };
         reader.read(folder, "", 0);
-        if reader.policies.is_empty() && reader.findings.is_empty() {
-            reader.findings.push(Finding::of_file(&folder.display().to_string(), "has no *.cedar file"));
+        let FolderReader { mut source, findings } = reader;
+        if !findings.is_empty() {
+            return Err(Findings::new(store, findings));
         }
-        if !reader.findings.is_empty() {
-            return Err(Findings { store: store.to_owned(), findings: reader.findings });
-        }
-        reader.policies.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { store: store.to_owned(), schema, policies: reader.policies })
+        source.schemas.sort_by(|a, b| a.name.cmp(&b.name));
+        source.policies.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(source)
+    }
+
+    /// Every file, in an order that does not depend on the file system.
+    pub(super) fn files(&self) -> impl Iterator<Item = &SourceFile> {
+        let single = [&self.links, &self.entities, &self.settings];
+        self.schemas.iter().chain(&self.policies).chain(single.into_iter().flatten())
     }
 }
 
-#[derive(Default)]
 struct FolderReader {
-    policies: Vec<SourceFile>,
+    source: StoreSource,
     findings: Vec<Finding>,
 }
 
@@ -105,21 +159,31 @@ impl FolderReader {
             if file_name.starts_with('.') {
                 continue;
             }
-            let name = if prefix.is_empty() { file_name.clone() } else { format!("{prefix}/{file_name}") };
-            let path = entry.path();
-            let is_policy = path.extension().is_some_and(|extension| extension == "cedar");
-            match fs::metadata(&path) {
-                Ok(found) if found.is_dir() => self.read(&path, &name, depth + 1),
-                Ok(found) if is_policy && found.len() > StoreSource::LARGEST_FILE => {
-                    self.find(&name, &format!("has more than {} bytes", StoreSource::LARGEST_FILE));
-                }
-                Ok(_) if is_policy => match fs::read_to_string(&path) {
-                    Ok(text) => self.policies.push(SourceFile { name, text }),
-                    Err(error) => self.find(&name, &format!("cannot be read: {error}")),
-                },
-                Ok(_) => {}
+            let name = if prefix.is_empty() { file_name } else { format!("{prefix}/{file_name}") };
+            match fs::metadata(entry.path()) {
+                Ok(found) if found.is_dir() => self.read(&entry.path(), &name, depth + 1),
+                Ok(found) => self.file(&entry.path(), name, found.len()),
                 Err(error) => self.find(&name, &format!("cannot be read: {error}")),
             }
+        }
+    }
+
+    fn file(&mut self, path: &Path, name: String, length: u64) {
+        let Some(kind) = Kind::of(&name) else { return };
+        if length > kind.most() {
+            return self.find(&name, &format!("has {length} bytes; at most {} are read", kind.most()));
+        }
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => return self.find(&name, &format!("cannot be read: {error}")),
+        };
+        let file = SourceFile { name, text };
+        match kind {
+            Kind::Schema => self.source.schemas.push(file),
+            Kind::Policies => self.source.policies.push(file),
+            Kind::Links => self.source.links = Some(file),
+            Kind::Entities => self.source.entities = Some(file),
+            Kind::Settings => self.source.settings = Some(file),
         }
     }
 

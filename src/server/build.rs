@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server as HttpServerTask;
+use tokio::sync::Semaphore;
 
 use super::FirstKey;
 use super::control_plane::ControlPlane;
 use super::encryption::key_ring;
 use super::grpc::GrpcServer;
 use super::in_flight::InFlight;
+use super::metrics::StoreWatch;
 use super::tls::Tls;
 use super::{decision_log, http, issuers, metrics, root_key};
 use crate::app::{App, Guard, OidcChecks, Repositories};
@@ -25,7 +27,8 @@ use crate::http::{Routes, routes};
 use crate::persistence::{
     ApiKeys, AuditEvents, Database, Instance, OidcConfigs, PoolSettings, StoreError, StoredOidcSettings, Tenants,
 };
-use crate::policy::Findings;
+use crate::stores::{PolicyFolders, Watcher};
+use crate::telemetry::Metrics;
 
 /// What a server would otherwise take from its surroundings.
 #[derive(Clone)]
@@ -92,18 +95,13 @@ impl StartError {
     }
 }
 
-impl From<Findings> for StartError {
-    fn from(findings: Findings) -> Self {
-        Self::Text(findings.to_string())
-    }
-}
-
 /// A server that has bound its ports and opened its database.
 pub struct Server {
     pub(super) http: HttpServerTask,
     pub(super) grpc: GrpcServer,
     pub(super) authenticator: Arc<Authenticator>,
     pub(super) tls: Option<Tls>,
+    pub(super) watcher: Watcher<PolicyFolders>,
     pub(super) in_flight: InFlight,
     pub(super) drain_timeout: Duration,
     pub(super) decision_writer: Option<Writer>,
@@ -117,8 +115,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// The largest body of a request: 64 KiB.
-    pub(super) const BODY_LIMIT: usize = 64 * 1024;
+    /// The largest message of gRPC, in bytes.
+    pub(super) const MESSAGE_LIMIT: usize = 64 * 1024;
 
     /// Opens, checks and binds everything.
     ///
@@ -130,7 +128,10 @@ impl Server {
 
     async fn assemble(config: &Config, ambient: Ambient) -> Result<Self, StartError> {
         let Ambient { clock, entropy, timing, routes, methods } = ambient;
-        let plane = ControlPlane::load(config, &routes, &methods)?;
+        let metrics = Metrics::new();
+        let watch = StoreWatch::new(&metrics);
+        let plane = ControlPlane::load(config, &routes, &methods, &clock, watch.observer())?;
+        watch.opened(plane.stores.registry());
         let described = plane.place.clone();
         let tls = config.tls.as_ref().map(|files| Tls::load(files, clock.clone())).transpose()?;
         let outbound = issuers::outbound(&config.oidc)?;
@@ -150,21 +151,20 @@ impl Server {
         };
         let keys = repositories.api_keys.clone();
         let authenticator = authenticator(config, &repositories, instance, &outbound, &clock, timing).await?;
-        let metrics = metrics::start(&plane.snapshot, &database, clock.now());
-        let guard = Guard::new(Arc::new(plane.snapshot), row.id, entropy.clone(), metrics.clone());
-        routes
-            .rehearse(&guard)
-            .and_then(|()| methods.rehearse(&guard))
-            .map_err(|error| StartError::new(format!("the schema and the service do not fit together: {error}")))?;
-        let revision = guard.snapshot().revision().to_string();
+        let revision = plane.store.snapshot().revision().to_string();
+        let (stores, watcher) = (plane.stores.clone(), Watcher::new(Arc::clone(plane.stores.registry())));
+        let decisions = decision_log::start(config, clock.clone())?;
+        metrics::collect(&metrics, &database, &decisions.log, clock.now());
+        let guard = Guard::new(plane.store, row.id, entropy.clone(), metrics.clone());
         let (now, drawn) = (clock.now(), entropy.clone());
         let oidc_checks = OidcChecks::new(IssuerCheck::new(outbound));
-        let decisions = decision_log::start(config, clock.clone())?;
         let app = App {
             guard,
+            stores,
             authenticator: Arc::clone(&authenticator),
             repositories,
             oidc_checks,
+            store_checks: Arc::new(Semaphore::new(1)),
             decisions: decisions.log,
             clock,
             entropy,
@@ -183,6 +183,7 @@ impl Server {
             grpc,
             authenticator,
             tls,
+            watcher,
             in_flight,
             drain_timeout,
             decision_writer: decisions.writer,
@@ -266,7 +267,7 @@ async fn authenticator(
 
 fn grpc_service(config: &Config, app: &Arc<App>, methods: Methods) -> Result<GrpcService, StartError> {
     let settings = GrpcSettings {
-        message_limit: Server::BODY_LIMIT,
+        message_limit: Server::MESSAGE_LIMIT,
         message_timeout: config.server.body_timeout,
         trusted_proxies: config.server.trusted_proxies.clone(),
     };

@@ -2,50 +2,65 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::StartError;
+use crate::app::Rehearsal;
 use crate::config::{Config, ControlPolicyChoice};
+use crate::domain::Clock;
 use crate::grpc::Methods;
 use crate::http::Routes;
 use crate::persistence::{ControlPolicies, Instance, InstanceRow};
-use crate::policy::{Differences, Snapshot, SourceFile, StoreSource, load};
+use crate::policy::{CONTROL_STORE, Differences, SourceFile};
+use crate::stores::{ControlCheck, ControlSource, Observer, PolicyFolders, PolicyStore, PolicyStores, Stores};
 
-/// The control plane's policies, loaded.
+/// The policy stores, loaded, and where those of the control plane are from.
 pub(super) struct ControlPlane {
-    pub(super) snapshot: Snapshot,
+    pub(super) stores: PolicyStores,
+    /// The control plane's own.
+    pub(super) store: Arc<PolicyStore>,
     pub(super) origin: ControlPolicies,
     /// Where they are from, in words.
     pub(super) place: String,
 }
 
 impl ControlPlane {
-    /// The name of the store's folder.
-    const FOLDER: &'static str = "gatewood";
-
-    /// Loads the policies and holds their schema against the routes and methods.
-    pub(super) fn load(config: &Config, routes: &Routes, methods: &Methods) -> Result<Self, StartError> {
+    /// Loads every store. The control plane's is held against the routes and methods, now and whenever
+    /// it is loaded again.
+    pub(super) fn load(
+        config: &Config,
+        routes: &Routes,
+        methods: &Methods,
+        clock: &Clock,
+        observer: Observer,
+    ) -> Result<Self, StartError> {
         let folder = match config.control_policies {
             ControlPolicyChoice::Embedded => None,
             ControlPolicyChoice::Auto => folder_of(config)?,
         };
-        let mut source = StoreSource::embedded_control_plane();
-        let (origin, place) = match folder {
-            None => (ControlPolicies::Embedded, "embedded".to_owned()),
+        let (control, origin, place) = match folder {
+            None => {
+                let schema = config.schema.as_deref().map(read_schema).transpose()?;
+                (ControlSource::Embedded(schema), ControlPolicies::Embedded, "embedded".to_owned())
+            }
             Some(folder) => {
-                let schema = schema_for(config, &source.schema)?;
-                source = StoreSource::from_folder(Self::FOLDER, &folder, schema)?;
-                (ControlPolicies::Folder, folder.display().to_string())
+                let place = folder.display().to_string();
+                (ControlSource::Folder(folder, schema_for(config)), ControlPolicies::Folder, place)
             }
         };
-        if let (ControlPolicies::Embedded, Some(path)) = (origin, &config.schema) {
-            source.schema = read_schema(path)?;
+        let root = root(config);
+        let folders =
+            PolicyFolders { root: root.is_dir().then_some(root), control, control_check: fits(routes, methods) };
+        let stores =
+            Stores::open(folders, clock.clone(), observer).map_err(|error| StartError::new(error.to_string()))?;
+        let store = stores.get(CONTROL_STORE).ok_or_else(|| StartError::new("the control plane has no policies"))?;
+        if let Some(name) = config.default_store.as_ref().filter(|name| stores.get(name.as_str()).is_none()) {
+            return Err(StartError::new(format!(
+                "decision.default_store `{name}` is no store below the policies folder"
+            )));
         }
-        let snapshot = load(&source)?;
-        let mut actions = routes.actions();
-        actions.extend(methods.actions());
-        Differences::check(snapshot.schema(), &actions)
-            .map_err(|differences| StartError::new(differences.to_string()))?;
-        Ok(Self { snapshot, origin, place })
+        let stores = PolicyStores::new(Arc::new(stores), config.default_store.clone());
+        Ok(Self { stores, store, origin, place })
     }
 
     /// A mount that failed must not bring weaker policies back.
@@ -69,11 +84,27 @@ impl ControlPlane {
     }
 }
 
+/// Whether a version of the control plane's policies fits the code.
+fn fits(routes: &Routes, methods: &Methods) -> ControlCheck {
+    let (routes, methods) = (routes.clone(), methods.clone());
+    Arc::new(move |snapshot| {
+        let mut actions = routes.actions();
+        actions.extend(methods.actions());
+        Differences::check(snapshot.schema(), &actions).map_err(|differences| differences.to_string())?;
+        let rehearsal = Rehearsal::of(snapshot);
+        let rehearsed = routes.rehearse(&rehearsal).and_then(|()| methods.rehearse(&rehearsal));
+        rehearsed.map_err(|error| format!("the schema and the service do not fit together: {error}"))
+    })
+}
+
+fn root(config: &Config) -> PathBuf {
+    config.policies.clone().unwrap_or_else(|| PathBuf::from("policies"))
+}
+
 /// The folder of the control plane's policies, where there is one. One that cannot be looked at is
 /// an error, and not the same as none.
 fn folder_of(config: &Config) -> Result<Option<PathBuf>, StartError> {
-    let root = config.policies.clone().unwrap_or_else(|| PathBuf::from("policies"));
-    let folder = root.join(ControlPlane::FOLDER);
+    let folder = root(config).join(CONTROL_STORE);
     match fs::metadata(&folder) {
         Ok(found) if found.is_dir() => Ok(Some(folder)),
         Ok(_) => Err(StartError::new(format!("{} is no folder", folder.display()))),
@@ -88,13 +119,10 @@ fn folder_of(config: &Config) -> Result<Option<PathBuf>, StartError> {
 }
 
 /// `--schema`; else the one beside a default `./policies`; else the embedded one.
-fn schema_for(config: &Config, embedded: &SourceFile) -> Result<SourceFile, StartError> {
+fn schema_for(config: &Config) -> Option<PathBuf> {
     let beside = Path::new("schema.cedarschema");
-    match &config.schema {
-        Some(path) => read_schema(path),
-        None if config.policies.is_none() && beside.is_file() => read_schema(beside),
-        None => Ok(embedded.clone()),
-    }
+    let beside = || (config.policies.is_none() && beside.is_file()).then(|| beside.to_owned());
+    config.schema.clone().or_else(beside)
 }
 
 fn read_schema(path: &Path) -> Result<SourceFile, StartError> {

@@ -7,10 +7,10 @@ use actix_web::dev::{Server as HttpServerTask, Service};
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::{App as HttpApp, HttpServer, web};
 
+use super::StartError;
 use super::cors::Cors;
 use super::in_flight::InFlight;
 use super::tls::Tls;
-use super::{Server, StartError};
 use crate::app::App;
 use crate::config::Config;
 use crate::grpc::{GrpcService, Web};
@@ -29,7 +29,6 @@ pub(super) fn bind(
     tls: Option<&Tls>,
 ) -> Result<(HttpServerTask, SocketAddr), StartError> {
     let settings = HttpSettings {
-        body_limit: Server::BODY_LIMIT,
         body_timeout: config.server.body_timeout,
         trusted_proxies: config.server.trusted_proxies.clone(),
     };

@@ -1,9 +1,8 @@
 //! Running, and stopping in good order.
 
 use std::future::Future;
-use std::pin::pin;
 
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 
 use super::tls::Tls;
 use super::{Server, StartError};
@@ -21,7 +20,7 @@ impl Server {
         stop: impl Future<Output = ()>,
         hangups: impl Stream<Item = ()>,
     ) -> Result<(), StartError> {
-        let Self { http, grpc, authenticator, tls, in_flight, drain_timeout, mut decision_writer, .. } = self;
+        let Self { http, grpc, authenticator, tls, watcher, in_flight, drain_timeout, mut decision_writer, .. } = self;
         let (handle, grpc_stopper) = (http.handle(), grpc.stopper());
         let (mut http, mut grpc) = (std::pin::pin!(http), std::pin::pin!(grpc.run()));
         let ended = tokio::select! {
@@ -32,7 +31,7 @@ impl Server {
             }),
             () = &mut grpc => Some(StartError::new("the gRPC server ended by itself")),
             () = watch(tls) => Some(StartError::new("the watch over the TLS files ended by itself")),
-            () = heed(hangups) => Some(StartError::new("the watch over the policies ended by itself")),
+            () = watcher.run(hangups) => Some(StartError::new("the watch over the policies ended by itself")),
             () = ended_of(&mut decision_writer) => Some(StartError::new("the decision log's thread ended by itself")),
             () = authenticator.watch() => Some(StartError::new("the authenticator's watch ended by itself")),
         };
@@ -70,14 +69,4 @@ async fn watch(tls: Option<Tls>) {
         Some(tls) => tls.watch().await,
         None => std::future::pending().await,
     }
-}
-
-/// The stores that the server uses are read at start only, so all that can be done is to say so; a
-/// hangup must not end the service.
-async fn heed(hangups: impl Stream<Item = ()>) {
-    let mut hangups = pin!(hangups);
-    while let Some(()) = hangups.next().await {
-        tracing::warn!("was asked to load the policies again, which needs a restart");
-    }
-    std::future::pending::<()>().await;
 }

@@ -7,6 +7,7 @@
 mod changes;
 mod load;
 mod look;
+mod policies;
 mod registry;
 mod store;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod texts;
 mod watcher;
 
 pub use load::{Load, folders};
+pub use policies::{ControlCheck, ControlSource, PolicyFolders, PolicyStore, PolicyStores, off_the_request_threads};
 pub use registry::{Event, Observer, OpenError, Stores};
 pub use store::{Reloaded, Status, Store};
 pub use watcher::Watcher;

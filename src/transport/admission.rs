@@ -69,8 +69,8 @@ impl<I: Incoming> Unread<'_, I> {
     }
 
     fn call(&self, caller: Caller) -> Call {
-        let (languages, trace_id) = (client::languages(self.incoming), client::trace_id(self.incoming));
-        Call { caller, tenant: None, request: self.facts.clone(), languages, trace_id, at: self.app.clock.now() }
+        let languages = client::languages(self.incoming);
+        Call { caller, tenant: None, request: self.facts.clone(), languages, at: self.app.clock.now() }
     }
 
     /// The tenant that the header names, if it names one. What else may be wrong with it is for step two.

@@ -51,17 +51,6 @@ pub fn languages(incoming: &impl Incoming) -> Vec<String> {
     ranked.into_iter().map(|(_, tag)| tag.to_owned()).collect()
 }
 
-/// The id of the trace that `traceparent` names (W3C Trace Context, section 3.2).
-pub(super) fn trace_id(incoming: &impl Incoming) -> Option<String> {
-    let mut values = incoming.header("traceparent");
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
-    let mut parts = std::str::from_utf8(value).ok()?.split('-');
-    let (version, id) = (parts.next()?, parts.next()?);
-    let hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    let named = version.len() == 2 && hex(version) && version != "ff" && id.len() == 32 && hex(id);
-    (named && id.bytes().any(|b| b != b'0')).then(|| id.to_owned())
-}
-
 /// The value, when it is nothing but visible ASCII and spaces.
 fn visible(value: &[u8]) -> Option<&str> {
     let plain = value.iter().all(|b| matches!(b, b' '..=b'~' | b'\t'));
@@ -109,24 +98,6 @@ pub(super) mod tests {
         }
         assert_eq!(seen("10.0.0.1", &["\u{ff}, 203.0.113.9"], &["10.0.0.0/8"]), "203.0.113.9");
         assert_eq!(seen("10.0.0.1", &[], &["10.0.0.0/8"]), "10.0.0.1");
-    }
-
-    #[test]
-    fn a_trace_is_named_by_a_well_formed_header_alone() {
-        let id = |values: &[&str]| trace_id(&Sent::new(values.iter().map(|value| ("traceparent", value.as_bytes()))));
-        let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        for bad in [
-            "",
-            "00",
-            "00-0af7651916cd43dd8448eb211c80319-b7ad6b7169203331-01",
-            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
-            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
-            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        ] {
-            assert_eq!(id(&[bad]), None, "{bad}");
-        }
-        assert_eq!(id(&[good, good]), None);
-        assert_eq!(id(&[good]).as_deref(), Some("0af7651916cd43dd8448eb211c80319c"));
     }
 
     #[test]

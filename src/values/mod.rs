@@ -15,6 +15,7 @@
 //! Reading is linear in the JSON. Nothing is allocated but what the values need, until something
 //! does not fit.
 
+mod entity;
 mod extension;
 mod json;
 mod path;
@@ -26,6 +27,7 @@ mod types;
 #[cfg(test)]
 mod tests;
 
+pub use entity::{ActionRead, EntityRead, Listed};
 pub use extension::Extension;
 pub use json::Json;
 pub use read::{Missing, Reader, Unknown};

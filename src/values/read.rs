@@ -49,7 +49,7 @@ impl<'t> Reader<'t> {
     ///
     /// # Errors
     /// [`Invalid`] for the first value that does not fit, under its path: `context.device.tags[3]`.
-    pub fn record(&self, shape: &RecordShape, json: &Json<'_>, at: &str) -> Result<BTreeMap<SmolStr, Value>, Invalid> {
+    pub fn record(&self, shape: &RecordShape, json: &Json, at: &str) -> Result<BTreeMap<SmolStr, Value>, Invalid> {
         self.fields(shape, json, self.missing, &Path::At(at))
     }
 
@@ -57,7 +57,7 @@ impl<'t> Reader<'t> {
     ///
     /// # Errors
     /// [`Invalid`] for the first value that does not fit, under its path.
-    pub fn value(&self, shape: &Shape, json: &Json<'_>, at: &str) -> Result<Value, Invalid> {
+    pub fn value(&self, shape: &Shape, json: &Json, at: &str) -> Result<Value, Invalid> {
         self.read(shape, json, &Path::At(at))
     }
 
@@ -66,7 +66,7 @@ impl<'t> Reader<'t> {
     /// # Errors
     /// [`Invalid`] about `at` or a member of it, when it is not a reference, or the schema has no
     /// such type, or it lists the type's entities and that one is not among them.
-    pub fn reference(&self, json: &Json<'_>, at: &str) -> Result<(TypeId, SmolStr), Invalid> {
+    pub fn reference(&self, json: &Json, at: &str) -> Result<(TypeId, SmolStr), Invalid> {
         self.entity(json, &Path::At(at))
     }
 
@@ -74,7 +74,7 @@ impl<'t> Reader<'t> {
     ///
     /// # Errors
     /// [`Invalid`] about `at` or a member of it, when it is not a reference to one.
-    pub fn action(&self, json: &Json<'_>, at: &str) -> Result<&'t ActionShape, Invalid> {
+    pub fn action(&self, json: &Json, at: &str) -> Result<&'t ActionShape, Invalid> {
         self.declared_action(json, &Path::At(at))
     }
 
@@ -84,7 +84,7 @@ impl<'t> Reader<'t> {
         EntityUID::from_components(self.types.entity_type(of_type).clone(), Eid::new(id), None)
     }
 
-    fn read(&self, shape: &Shape, json: &Json<'_>, path: &Path<'_>) -> Result<Value, Invalid> {
+    fn read(&self, shape: &Shape, json: &Json, path: &Path<'_>) -> Result<Value, Invalid> {
         Ok(match (shape, json) {
             (Shape::Bool, Json::Bool(value)) => Value::from(*value),
             (Shape::Long, Json::Long(value)) => Value::from(*value),
@@ -130,7 +130,7 @@ impl<'t> Reader<'t> {
     fn fields(
         &self,
         shape: &RecordShape,
-        json: &Json<'_>,
+        json: &Json,
         missing: Missing,
         path: &Path<'_>,
     ) -> Result<BTreeMap<SmolStr, Value>, Invalid> {
@@ -163,7 +163,7 @@ impl<'t> Reader<'t> {
         Ok(values)
     }
 
-    fn entity_of(&self, wanted: TypeId, json: &Json<'_>, path: &Path<'_>) -> Result<Value, Invalid> {
+    fn entity_of(&self, wanted: TypeId, json: &Json, path: &Path<'_>) -> Result<Value, Invalid> {
         let (of_type, id) = self.entity(json, path)?;
         if of_type == wanted {
             Ok(Value::from(self.uid(of_type, &id)))
@@ -173,7 +173,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn entity(&self, json: &Json<'_>, path: &Path<'_>) -> Result<(TypeId, SmolStr), Invalid> {
+    fn entity(&self, json: &Json, path: &Path<'_>) -> Result<(TypeId, SmolStr), Invalid> {
         let named = Named::read(json, path)?;
         let of_type = self.types.find(named.of_type).ok_or_else(|| {
             path.invalid(format!("is of the type {}, which the schema does not declare", quoted(named.of_type)))
@@ -188,7 +188,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn declared_action(&self, json: &Json<'_>, path: &Path<'_>) -> Result<&'t ActionShape, Invalid> {
+    fn declared_action(&self, json: &Json, path: &Path<'_>) -> Result<&'t ActionShape, Invalid> {
         let named = Named::read(json, path)?;
         self.types.action_named(named.of_type, &named.id).ok_or_else(|| {
             let (of_type, id) = (quoted(named.of_type), quoted(&named.id));
@@ -197,7 +197,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A value by a call of one of the engine's functions.
-    fn call(&self, wanted: Extension, json: &Json<'_>, path: &Path<'_>) -> Result<Value, Invalid> {
+    fn call(&self, wanted: Extension, json: &Json, path: &Path<'_>) -> Result<Value, Invalid> {
         let (json, path) = inner(json, "__extn", path);
         let refused = |reason: &str| path.invalid(format!("must be {}, or a call{reason}", wanted.described()));
         let (name, argument) = pair(json, "fn").ok_or_else(|| refused(" with the members `fn` and `arg` or `args`"))?;
@@ -225,7 +225,7 @@ impl<'t> Reader<'t> {
         function.call(&values).ok_or_else(|| path.invalid(format!("what {} gives is out of range", quoted(name))))
     }
 
-    fn another_type(&self, shape: &Shape, json: &Json<'_>, path: &Path<'_>) -> Invalid {
+    fn another_type(&self, shape: &Shape, json: &Json, path: &Path<'_>) -> Invalid {
         let wanted = self.described(shape);
         match json {
             Json::Number(number) => path.invalid(format!("must be {wanted}, not `{number}`")),
@@ -262,7 +262,7 @@ struct Named<'j> {
 }
 
 impl<'j> Named<'j> {
-    fn read(json: &'j Json<'_>, path: &Path<'_>) -> Result<Self, Invalid> {
+    fn read(json: &'j Json, path: &Path<'_>) -> Result<Self, Invalid> {
         const WANTED: &str =
             "must be a reference, as `Ns::Type::\"id\"` or as an object with the strings `type` and `id`";
         if let Json::Text(text) = json {
@@ -283,7 +283,7 @@ impl<'j> Named<'j> {
 }
 
 /// What is in `{"__entity": ..}` or `{"__extn": ..}`, and where; without that, what is here.
-fn inner<'j, 'a, 'p>(json: &'j Json<'a>, escape: &'p str, path: &'p Path<'p>) -> (&'j Json<'a>, Path<'p>) {
+fn inner<'j, 'a, 'p>(json: &'j Json, escape: &'p str, path: &'p Path<'p>) -> (&'j Json, Path<'p>) {
     match json {
         Json::Object(members) => match members.as_slice() {
             [(name, inner)] if name == escape => (inner, Path::Field(path, escape)),
@@ -294,7 +294,7 @@ fn inner<'j, 'a, 'p>(json: &'j Json<'a>, escape: &'p str, path: &'p Path<'p>) ->
 }
 
 /// Of an object with two members: the one of that name, and the other one with its name.
-fn pair<'j, 'a>(json: &'j Json<'a>, first: &str) -> Option<(&'j Json<'a>, (&'j str, &'j Json<'a>))> {
+fn pair<'j, 'a>(json: &'j Json, first: &str) -> Option<(&'j Json, (&'j str, &'j Json))> {
     let Json::Object(members) = json else { return None };
     match members.as_slice() {
         [(name, one), (other, two)] if name == first => Some((one, (other, two))),

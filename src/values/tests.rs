@@ -412,7 +412,7 @@ proptest! {
         let bytes = serde_json::to_vec(&json!([json, tags])).unwrap();
         let Json::List(parts) = Json::parse(&bytes).unwrap() else { unreachable!() };
         let Json::Object(members) = &parts[1] else { unreachable!() };
-        let tag = |(name, json): &(std::borrow::Cow<'_, str>, Json<'_>)| {
+        let tag = |(name, json): &(smol_str::SmolStr, Json)| {
             Ok((SmolStr::new(name), reader.value(shape.tags.as_ref().unwrap(), json, "tags")?))
         };
         let ours = reader.record(&shape.attributes, &parts[0], "attrs");

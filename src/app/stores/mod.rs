@@ -1,0 +1,9 @@
+//! The platform's policy stores: which one a request is about, what is in them, and how they are.
+
+mod check;
+mod read;
+mod target;
+
+pub use check::{Candidate, CheckStore, StoreReport};
+pub use read::{FoundPolicy, ListStores, ReadPolicy, ReadStore, ReloadStore, StoreFacts};
+pub use target::{MinRevision, StoreTarget};

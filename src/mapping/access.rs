@@ -1,0 +1,237 @@
+//! A question about the platform's principals and resources, mapped into a store's vocabulary.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cedar_policy_core::ast::{Context, Eid, EntityUID, EntityUIDEntry, Request, Value};
+use chrono::SecondsFormat;
+use smol_str::SmolStr;
+
+use super::request::{Mapped, Placed};
+use crate::domain::invalid::{quoted, shown};
+use crate::domain::{Invalid, Timestamp};
+use crate::policy::{Laid, Node, Overlay, RequestAttributes, Snapshot, World};
+use crate::values::{
+    ActionShape, EntityRead, Extension, Json, Listed, Missing, Reader, RecordShape, Shape, TypeId, Unknown,
+};
+
+/// Why a question is not put to the policies.
+#[derive(Debug)]
+pub enum Refusal {
+    /// It cannot be read, or does not fit the schema.
+    Invalid(Invalid),
+    /// It names what the store does not know. Who asks in AuthZEN's words is answered "no" to that.
+    Unknown(Invalid),
+}
+
+impl Refusal {
+    /// What is wrong, where the difference does not matter.
+    #[must_use]
+    pub fn into_invalid(self) -> Invalid {
+        let (Self::Invalid(invalid) | Self::Unknown(invalid)) = self;
+        invalid
+    }
+}
+
+impl From<Invalid> for Refusal {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(invalid)
+    }
+}
+
+/// A type and an id.
+pub(super) type Name = (TypeId, SmolStr);
+
+/// A question whose parts were read.
+pub(super) struct Asked<'s, 'j> {
+    pub(super) principal: Name,
+    pub(super) action: &'s ActionShape,
+    pub(super) resource: Name,
+    /// The members of the context; the last of two of one name counts.
+    pub(super) context: Vec<(&'j str, &'j Json)>,
+    /// With where in the request they stand.
+    pub(super) entities: Vec<(String, EntityRead)>,
+}
+
+impl<'s> Asked<'s, '_> {
+    /// Checks the parts against each other and puts them together.
+    pub(super) fn place(self, snapshot: &'s Snapshot, reader: &Reader<'_>, now: Timestamp) -> Result<Mapped, Refusal> {
+        let Self { principal, action, resource, context, entities } = self;
+        applies(snapshot, action, "principal", principal.0)?;
+        applies(snapshot, action, "resource", resource.0)?;
+        let context = read_context(reader, action.context(), &context, now)?;
+        let overlay = overlay(snapshot, entities)?;
+        Ok(place(snapshot, overlay, principal, action, resource, Context::Value(Arc::new(context))))
+    }
+}
+
+/// Puts a request together whose parts fit the schema.
+pub(super) fn place(
+    snapshot: &Snapshot,
+    mut overlay: Overlay,
+    principal: Name,
+    action: &ActionShape,
+    resource: Name,
+    context: Context,
+) -> Mapped {
+    let mut number = |name: &Name| overlay.number(snapshot.known(), name.0, &name.1);
+    let nodes = (number(&principal), number(&resource));
+    let world = World { types: snapshot.types(), known: snapshot.known(), overlay: &overlay };
+    let placed = |of_type, node| Placed { of_type, line: world.line(node) };
+    let (of_principal, of_resource) = (placed(principal.0, nodes.0), placed(resource.0, nodes.1));
+    let uid = |(of_type, id): &Name| {
+        let of_type = snapshot.types().entity_type(*of_type).clone();
+        EntityUIDEntry::known(EntityUID::from_components(of_type, Eid::new(id.clone()), None), None)
+    };
+    let action = action.uid().clone();
+    let request = Request::new_unchecked(
+        uid(&principal),
+        EntityUIDEntry::known(action.clone(), None),
+        uid(&resource),
+        Some(context),
+    );
+    Mapped { request, action, principal: of_principal, resource: of_resource, overlay }
+}
+
+/// A question of the native API: `{principal, action, resource, context?, entities?}`.
+///
+/// # Errors
+/// The member that is wrong, and why.
+pub fn native(snapshot: &Snapshot, body: &Json, now: Timestamp) -> Result<Mapped, Invalid> {
+    const MEMBERS: [&str; 5] = ["principal", "action", "resource", "context", "entities"];
+    let Json::Object(members) = body else {
+        return Err(Invalid::new("body", format!("is {}, and must be an object", body.kind())));
+    };
+    if let Some((name, _)) = members.iter().find(|(name, _)| !MEMBERS.contains(&name.as_ref())) {
+        return Err(Invalid::new(shown(name), format!("is not known; the fields are {}", MEMBERS.join(", "))));
+    }
+    let wanted = |name: &str| body.get(name).ok_or_else(|| Invalid::new(name, "is missing"));
+    let reader = Reader { types: snapshot.types(), unknown: Unknown::Refuse, missing: Missing::Allow };
+    let principal = reader.reference(wanted("principal")?, "principal")?;
+    let action = reader.action(wanted("action")?, "action")?;
+    let resource = reader.reference(wanted("resource")?, "resource")?;
+    let context = object(body.get("context"), "context")?;
+    if context.iter().any(|(name, _)| *name == ACTION_PROPERTIES) {
+        return Err(Invalid::new(
+            "context.action",
+            "is not for the caller to send; AuthZEN's `action.properties` are there",
+        ));
+    }
+    let entities = match body.get("entities") {
+        None => Vec::new(),
+        Some(Json::List(elements)) => {
+            let read = |(index, json)| {
+                let at = format!("entities[{index}]");
+                match reader.listed(json, &at)? {
+                    Listed::Entity(entity) => Ok(Some((at, entity))),
+                    // Actions are the schema's; sending them along changes nothing.
+                    Listed::Action(_) => Ok(None),
+                }
+            };
+            elements.iter().enumerate().map(read).filter_map(Result::transpose).collect::<Result<_, Invalid>>()?
+        }
+        Some(other) => return Err(Invalid::new("entities", format!("is {}, and must be a list", other.kind()))),
+    };
+    let asked = Asked { principal, action, resource, context, entities };
+    asked.place(snapshot, &reader, now).map_err(Refusal::into_invalid)
+}
+
+/// The record of the context that AuthZEN's `action.properties` become, and nothing else.
+pub(super) const ACTION_PROPERTIES: &str = "action";
+
+/// The members of an object that may be left out.
+pub(super) fn object<'j>(json: Option<&'j Json>, at: &str) -> Result<Vec<(&'j str, &'j Json)>, Invalid> {
+    match json {
+        None => Ok(Vec::new()),
+        Some(Json::Object(members)) => Ok(members.iter().map(|(name, value)| (name.as_ref(), value)).collect()),
+        Some(other) => Err(Invalid::new(at, format!("is {}, and must be an object", other.kind()))),
+    }
+}
+
+/// Whether the action applies to entities of this type.
+fn applies(snapshot: &Snapshot, action: &ActionShape, part: &str, of_type: TypeId) -> Result<(), Refusal> {
+    let allowed = if part == "principal" { action.principals() } else { action.resources() };
+    if allowed.contains(&of_type) {
+        return Ok(());
+    }
+    let name = |of_type: &TypeId| format!("`{}`", snapshot.types().name(*of_type));
+    let names: Vec<String> = allowed.iter().map(name).collect();
+    let reason = match names.as_slice() {
+        [] => format!("cannot be given: `{}` is a group of actions, which nobody can ask about", action.uid()),
+        names => {
+            format!("is of the type {}; the action `{}` applies to {}", name(&of_type), action.uid(), names.join(", "))
+        }
+    };
+    Err(Refusal::Unknown(Invalid::new(part, reason)))
+}
+
+/// Reads the context, and gives it the time where the schema wants one that nobody sent.
+fn read_context(
+    reader: &Reader<'_>,
+    shape: &RecordShape,
+    members: &[(&str, &Json)],
+    now: Timestamp,
+) -> Result<BTreeMap<SmolStr, Value>, Invalid> {
+    const NOW: &str = "now";
+    let mut values = BTreeMap::new();
+    for (name, json) in members {
+        match shape.get(name) {
+            Some(field) => {
+                let value = reader.value(&field.shape, json, "").map_err(|it| it.below(&format!("context.{name}")))?;
+                values.insert(field.name.clone(), value);
+            }
+            None if reader.unknown == Unknown::Ignore => {}
+            None => {
+                let known: Vec<&str> = shape.fields().map(|field| field.name.as_str()).collect();
+                let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
+                let reason = format!("is not known; the context of this action has {known}");
+                return Err(Invalid::new(format!("context.{}", shown(name)), reason));
+            }
+        }
+    }
+    if let Some(field) = shape.get(NOW).filter(|field| matches!(field.shape, Shape::Extension(Extension::Datetime))) {
+        if !values.contains_key(NOW) {
+            let text = now.to_rfc3339_opts(SecondsFormat::Millis, true);
+            values.insert(field.name.clone(), reader.value(&field.shape, &Json::Text(text.into()), "context.now")?);
+        }
+    }
+    match shape.fields().find(|field| field.required && !values.contains_key(&field.name)) {
+        Some(field) => Err(Invalid::new(format!("context.{}", field.name), "is missing; the schema requires it")),
+        None => Ok(values),
+    }
+}
+
+/// Lays the request's entities over those that are stored.
+fn overlay(snapshot: &Snapshot, entities: Vec<(String, EntityRead)>) -> Result<Overlay, Invalid> {
+    let known = snapshot.known();
+    let mut overlay = Overlay::over(known);
+    overlay.overrides = snapshot.settings().request_attributes == RequestAttributes::Override;
+    let mut has_parents = false;
+    for (at, EntityRead { uid: (of_type, id), attributes, tags, parents }) in entities {
+        let node = overlay.number(known, of_type, &id);
+        let parents: Vec<Node> = parents.iter().map(|(of_type, id)| overlay.number(known, *of_type, id)).collect();
+        if known.is_settled(node) && !overlay.overrides {
+            let stored = World { types: snapshot.types(), known, overlay: &overlay }.line(node);
+            if let Some(index) = parents.iter().position(|parent| !stored.contains(*parent)) {
+                let name = format!("{}::{}", snapshot.types().name(of_type), quoted(&id).replace('`', "\""));
+                let reason = format!("puts {name} where it is not: what is stored lies in what is stored only");
+                return Err(Invalid::new(format!("{at}.parents[{index}]"), reason));
+            }
+        } else {
+            has_parents |= !parents.is_empty();
+        }
+        if !overlay.lay(node, Laid::Part { attributes, tags, parents }) {
+            return Err(Invalid::new(
+                format!("{at}.uid"),
+                "is there twice; say everything about an entity in one place",
+            ));
+        }
+    }
+    if has_parents {
+        let world = World { types: snapshot.types(), known, overlay: &overlay };
+        if let Some(uid) = overlay.find_cycle(|node| world.parents(node)).and_then(|node| world.uid(node)) {
+            return Err(Invalid::new("entities", format!("make {} its own ancestor", quoted(&uid.to_string()))));
+        }
+    }
+    Ok(overlay)
+}

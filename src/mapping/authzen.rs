@@ -1,0 +1,189 @@
+//! A question in AuthZEN's words, mapped into a store's vocabulary.
+//!
+//! AuthZEN Authorization API 1.0, section 5: a subject and a resource are `{type, id, properties?}`, an
+//! action is `{name, properties?}`. What the schema does not know among properties and context is passed
+//! over, as the specification's forward compatibility asks; what it knows must be of its type.
+
+use smol_str::SmolStr;
+
+use super::access::{ACTION_PROPERTIES, Asked, Name, Refusal, object};
+use super::request::Mapped;
+use crate::domain::invalid::{quoted, shown};
+use crate::domain::{Invalid, Timestamp};
+use crate::policy::Snapshot;
+use crate::values::{ActionShape, EntityRead, Json, Missing, Reader, TypeId, Unknown};
+
+/// The four parts of a question.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AuthzenQuestion<'j> {
+    /// Who asks.
+    pub subject: Option<&'j Json>,
+    /// What for.
+    pub action: Option<&'j Json>,
+    /// What it is about.
+    pub resource: Option<&'j Json>,
+    /// Everything else.
+    pub context: Option<&'j Json>,
+}
+
+/// Maps a question.
+///
+/// # Errors
+/// [`Refusal::Invalid`] when a required member is missing or of another type, or a value that the schema
+/// knows is of another type; [`Refusal::Unknown`] when a type or an action is not the store's.
+pub fn authzen(snapshot: &Snapshot, question: AuthzenQuestion<'_>, now: Timestamp) -> Result<Mapped, Refusal> {
+    let AuthzenQuestion { subject, action, resource, context } = question;
+    // What is wrong with the request itself comes before what the store does not know.
+    let subject = Party::read(subject, "subject")?;
+    let resource = Party::read(resource, "resource")?;
+    let action = Action::read(action)?;
+    let context = object(context, "context")?;
+    let principal = subject.name(snapshot)?;
+    let name = resource.name(snapshot)?;
+    let shape = action.shape(snapshot)?;
+    let reader = reader(snapshot);
+    let entities = entities(&reader, [(subject, &principal), (resource, &name)])?;
+    let context = with_action_properties(context, action.properties);
+    Asked { principal, action: shape, resource: name, context, entities }.place(snapshot, &reader, now)
+}
+
+pub(super) fn reader(snapshot: &Snapshot) -> Reader<'_> {
+    Reader { types: snapshot.types(), unknown: Unknown::Ignore, missing: Missing::Allow }
+}
+
+/// The context, in which `action` is what the action's properties say and nothing else.
+pub(super) fn with_action_properties<'j>(
+    mut context: Vec<(&'j str, &'j Json)>,
+    properties: Option<&'j Json>,
+) -> Vec<(&'j str, &'j Json)> {
+    context.retain(|(name, _)| *name != ACTION_PROPERTIES);
+    context.extend(properties.map(|properties| (ACTION_PROPERTIES, properties)));
+    context
+}
+
+/// The properties of subject and resource, as entities. Where both are one entity, what is said of the
+/// subject counts.
+pub(super) fn entities<const N: usize>(
+    reader: &Reader<'_>,
+    parties: [(Party<'_>, &Name); N],
+) -> Result<Vec<(String, EntityRead)>, Invalid> {
+    let mut entities: Vec<(String, EntityRead)> = Vec::new();
+    for (party, name) in parties {
+        let Some(properties) = party.properties else { continue };
+        let shape = reader.types.entity(name.0);
+        let read = reader.record(&shape.attributes, properties, "");
+        let attributes = read.map_err(|invalid| invalid.below(&format!("{}.properties", party.at)))?;
+        match entities.iter_mut().find(|(_, entity)| entity.uid == *name) {
+            Some((_, entity)) => {
+                for (name, value) in attributes {
+                    entity.attributes.entry(name).or_insert(value);
+                }
+            }
+            None => {
+                let entity = EntityRead { attributes, ..EntityRead::bare(name.clone()) };
+                entities.push((party.at.to_owned(), entity));
+            }
+        }
+    }
+    Ok(entities)
+}
+
+/// A subject or a resource, before the store is asked.
+#[derive(Clone, Copy)]
+pub(super) struct Party<'j> {
+    at: &'static str,
+    of_type: &'j str,
+    id: Option<&'j str>,
+    properties: Option<&'j Json>,
+}
+
+impl<'j> Party<'j> {
+    /// Reads one with an id.
+    pub(super) fn read(json: Option<&'j Json>, at: &'static str) -> Result<Self, Invalid> {
+        let party = Self::of_a_search(json, at)?;
+        match party.id {
+            Some(_) => Ok(party),
+            None => Err(Invalid::new(format!("{at}.id"), "is missing")),
+        }
+    }
+
+    /// Reads one whose id may be missing: it is what is searched for.
+    pub(super) fn of_a_search(json: Option<&'j Json>, at: &'static str) -> Result<Self, Invalid> {
+        let members = required_object(json, at)?;
+        let of_type = text(members, at, "type")?;
+        let of_type = of_type.ok_or_else(|| Invalid::new(format!("{at}.type"), "is missing"))?;
+        let id = text(members, at, "id")?;
+        let properties = members.get("properties");
+        object(properties, &format!("{at}.properties"))?;
+        Ok(Self { at, of_type, id, properties })
+    }
+
+    /// Its type in the schema.
+    pub(super) fn of_type(&self, snapshot: &Snapshot) -> Result<TypeId, Refusal> {
+        let renamed = snapshot.settings().types.get(self.of_type).map_or(self.of_type, String::as_str);
+        let unknown = || {
+            let reason = format!("{} is no entity type of this store", quoted(self.of_type));
+            Refusal::Unknown(Invalid::new(format!("{}.type", self.at), reason))
+        };
+        snapshot.types().find(renamed).ok_or_else(unknown)
+    }
+
+    /// The entity of the store that it is.
+    pub(super) fn name(&self, snapshot: &Snapshot) -> Result<Name, Refusal> {
+        let of_type = self.of_type(snapshot)?;
+        let id = SmolStr::new(self.id.unwrap_or_default());
+        match &snapshot.types().entity(of_type).listed {
+            Some(listed) if !listed.contains(&id) => {
+                let reason = format!("{} is none of those that the schema lists", quoted(&id));
+                Err(Refusal::Unknown(Invalid::new(format!("{}.id", self.at), reason)))
+            }
+            Some(_) | None => Ok((of_type, id)),
+        }
+    }
+}
+
+/// An action, before the store is asked.
+#[derive(Clone, Copy)]
+pub(super) struct Action<'j> {
+    name: &'j str,
+    pub(super) properties: Option<&'j Json>,
+}
+
+impl<'j> Action<'j> {
+    pub(super) fn read(json: Option<&'j Json>) -> Result<Self, Invalid> {
+        let members = required_object(json, "action")?;
+        let name = text(members, "action", "name")?;
+        let name = name.ok_or_else(|| Invalid::new("action.name", "is missing"))?;
+        let properties = members.get("properties");
+        object(properties, "action.properties")?;
+        Ok(Self { name, properties })
+    }
+
+    /// The action of the store that it is.
+    pub(super) fn shape<'s>(&self, snapshot: &'s Snapshot) -> Result<&'s ActionShape, Refusal> {
+        let renamed = snapshot.settings().actions.get(self.name).map_or(self.name, String::as_str);
+        let unknown = || {
+            let reason = format!("{} is no action of this store", quoted(self.name));
+            Refusal::Unknown(Invalid::new("action.name", reason))
+        };
+        snapshot.types().action(renamed).ok_or_else(unknown)
+    }
+}
+
+fn required_object<'j>(json: Option<&'j Json>, at: &str) -> Result<&'j Json, Invalid> {
+    match json {
+        Some(members @ Json::Object(_)) => Ok(members),
+        Some(other) => Err(Invalid::new(at, format!("is {}, and must be an object", other.kind()))),
+        None => Err(Invalid::new(at, "is missing")),
+    }
+}
+
+fn text<'j>(members: &'j Json, at: &str, name: &str) -> Result<Option<&'j str>, Invalid> {
+    match members.get(name) {
+        None => Ok(None),
+        Some(Json::Text(text)) => Ok(Some(text)),
+        Some(other) => {
+            Err(Invalid::new(format!("{at}.{}", shown(name)), format!("is {}, and must be a string", other.kind())))
+        }
+    }
+}

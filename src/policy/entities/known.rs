@@ -1,0 +1,189 @@
+//! The entities that a snapshot knows.
+
+use std::hash::BuildHasher;
+use std::sync::LazyLock;
+
+use cedar_policy_core::ast::{EntityUID, Value};
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use smol_str::SmolStr;
+
+use super::Node;
+use crate::values::{TypeId, Types};
+
+/// What is stored of an entity besides its parents, in the order of the names. This is kept and not
+/// the engine's own entity, which takes six times the memory.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) attributes: Box<[(SmolStr, Value)]>,
+    pub(crate) tags: Box<[(SmolStr, Value)]>,
+}
+
+#[derive(Debug)]
+struct Row {
+    id: SmolStr,
+    of_type: TypeId,
+    stored: bool,
+    /// Whether something stored lies in it: then what it lies in itself is not for a request to say.
+    holds_stored: bool,
+    parents: Box<[Node]>,
+    facts: Option<Box<Facts>>,
+}
+
+/// Every entity that is stored, that is a parent of one that is, or that the scope of a policy names.
+#[derive(Debug)]
+pub(crate) struct Known {
+    numbers: HashTable<Node>,
+    rows: Vec<Row>,
+    hasher: RandomState,
+    stored: usize,
+}
+
+impl Known {
+    /// The number of an entity, if it has one.
+    pub(crate) fn find(&self, of_type: TypeId, id: &str) -> Option<Node> {
+        let hash = self.hasher.hash_one((of_type, id));
+        self.numbers.find(hash, |node| self.is(*node, of_type, id)).copied()
+    }
+
+    /// The number of a reference, if it has one.
+    pub(crate) fn find_uid(&self, types: &Types, uid: &EntityUID) -> Option<Node> {
+        self.find(types.id_of(uid.entity_type())?, uid.eid().as_ref())
+    }
+
+    fn is(&self, node: Node, of_type: TypeId, id: &str) -> bool {
+        self.rows.get(node.index()).is_some_and(|row| row.of_type == of_type && row.id == id)
+    }
+
+    /// How many numbers there are.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// How many entities are stored.
+    pub(crate) fn stored(&self) -> usize {
+        self.stored
+    }
+
+    /// The type and the id.
+    pub(crate) fn name(&self, node: Node) -> Option<(TypeId, &SmolStr)> {
+        self.rows.get(node.index()).map(|row| (row.of_type, &row.id))
+    }
+
+    /// Its parents.
+    pub(crate) fn parents(&self, node: Node) -> &[Node] {
+        self.rows.get(node.index()).map_or(&[], |row| &row.parents)
+    }
+
+    /// Whether what it lies in is settled by what is stored.
+    pub(crate) fn is_settled(&self, node: Node) -> bool {
+        self.rows.get(node.index()).is_some_and(|row| row.stored || row.holds_stored)
+    }
+
+    /// What is stored of it; `None` when it is only named by others.
+    pub(crate) fn facts(&self, node: Node) -> Option<&Facts> {
+        let row = self.rows.get(node.index()).filter(|row| row.stored)?;
+        row.facts.as_deref().or(Some(&NOTHING))
+    }
+
+    /// Every stored entity of a type, in no order.
+    pub(crate) fn of_type(&self, of_type: TypeId) -> impl Iterator<Item = Node> {
+        let rows = self.rows.iter().enumerate().filter(move |(_, row)| row.stored && row.of_type == of_type);
+        rows.map(|(index, _)| Node::new(index))
+    }
+}
+
+static NOTHING: LazyLock<Facts> = LazyLock::new(Facts::default);
+
+/// Numbers entities while a store is loaded.
+#[derive(Debug, Default)]
+pub(crate) struct KnownBuilder {
+    numbers: HashTable<Node>,
+    rows: Vec<Row>,
+    hasher: RandomState,
+    stored: usize,
+}
+
+impl KnownBuilder {
+    /// The number of an entity; a new one when it has none.
+    pub(crate) fn number(&mut self, of_type: TypeId, id: &SmolStr) -> Node {
+        let (rows, hasher) = (&mut self.rows, &self.hasher);
+        let hash = hasher.hash_one((of_type, id.as_str()));
+        let same = |node: &Node| rows.get(node.index()).is_some_and(|row| row.of_type == of_type && row.id == *id);
+        if let Some(known) = self.numbers.find(hash, same) {
+            return *known;
+        }
+        let node = Node::new(rows.len());
+        rows.push(Row {
+            id: id.clone(),
+            of_type,
+            stored: false,
+            holds_stored: false,
+            parents: Box::default(),
+            facts: None,
+        });
+        let rehash =
+            |node: &Node| rows.get(node.index()).map_or(0, |row| hasher.hash_one((row.of_type, row.id.as_str())));
+        self.numbers.insert_unique(hash, node, rehash);
+        node
+    }
+
+    /// Stores what there is of an entity. `false` when it is stored already.
+    pub(crate) fn store(&mut self, node: Node, parents: Vec<Node>, facts: Facts) -> bool {
+        let Some(row) = self.rows.get_mut(node.index()).filter(|row| !row.stored) else { return false };
+        row.stored = true;
+        row.facts = (!facts.attributes.is_empty() || !facts.tags.is_empty()).then(|| Box::new(facts));
+        row.parents = parents.clone().into_boxed_slice();
+        self.stored += 1;
+        for parent in parents {
+            if let Some(row) = self.rows.get_mut(parent.index()) {
+                row.holds_stored = true;
+            }
+        }
+        true
+    }
+
+    /// An entity that is its own ancestor, if there is one. Takes no stack, however deep the hierarchy is.
+    pub(crate) fn find_cycle(&self) -> Option<Node> {
+        #[derive(Clone, Copy, PartialEq)]
+        enum Walk {
+            Unseen,
+            Under,
+            Done,
+        }
+        let mut walked = vec![Walk::Unseen; self.rows.len()];
+        // The way from where the walk began to where it is, with how many parents of each were taken.
+        let mut way: Vec<(Node, usize)> = Vec::new();
+        for start in 0..self.rows.len() {
+            if walked.get(start) == Some(&Walk::Unseen) {
+                way.push((Node::new(start), 0));
+            }
+            while let Some((node, taken)) = way.pop() {
+                let here = walked.get_mut(node.index())?;
+                *here = Walk::Under;
+                let Some(parent) = self.rows.get(node.index()).and_then(|row| row.parents.get(taken)) else {
+                    *here = Walk::Done;
+                    continue;
+                };
+                way.push((node, taken + 1));
+                match walked.get(parent.index())? {
+                    Walk::Under => return Some(*parent),
+                    Walk::Unseen => way.push((*parent, 0)),
+                    Walk::Done => {}
+                }
+            }
+        }
+        None
+    }
+
+    /// The name of an entity, for messages.
+    pub(crate) fn name(&self, node: Node) -> Option<(TypeId, &SmolStr)> {
+        self.rows.get(node.index()).map(|row| (row.of_type, &row.id))
+    }
+
+    /// No more are added.
+    pub(crate) fn finish(mut self) -> Known {
+        self.rows.shrink_to_fit();
+        Known { numbers: self.numbers, rows: self.rows, hasher: self.hasher, stored: self.stored }
+    }
+}

@@ -1,0 +1,257 @@
+//! The one loader: source in, snapshot or findings out.
+
+mod entities;
+mod policies;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use cedar_policy::{Effect, PolicyId, PolicySet, Schema, SchemaFragment, ValidationMode, Validator};
+use cedar_policy_core::ast::{Entity, EntityUID};
+
+use self::policies::{Place, Policies, Read};
+use super::entities::KnownBuilder;
+use super::index::IndexBuilder;
+use super::reach::Reach;
+use super::snapshot::{CONTROL_STORE, Policy, PolicyRevision};
+use super::source::is_json_policy_file;
+use super::{Finding, Findings, Sensitive, Snapshot, SourceFile, StoreSettings, StoreSource};
+use crate::values::Types;
+
+/// Loads a store whole, or not at all.
+///
+/// # Errors
+/// Every finding: syntax, repeated ids, annotations without meaning, links without a template, entities
+/// that the schema does not know, settings that name what is not there, and whatever strict validation
+/// against the schema says. The validator's warnings are no findings. In the store that guards Gatewood
+/// itself, a policy without an id and a template without a link are findings too.
+pub fn load(source: &StoreSource) -> Result<Snapshot, Findings> {
+    let mut findings = Vec::new();
+    let schema = schema(source, &mut findings);
+    let mut policies = Policies::default();
+    source.policies.iter().for_each(|file| policies.file(file));
+    source.links.iter().for_each(|file| policies.links(file));
+    findings.append(&mut policies.findings);
+    if source.store == CONTROL_STORE {
+        findings.append(&mut policies.nameless);
+        findings.extend(without_links(&policies));
+    }
+    if source.policies.is_empty() {
+        findings.push(Finding::of_file(&source.store, "has no *.cedar file"));
+    }
+    let loaded = schema.and_then(|schema| match finish(source, &schema, policies, &mut findings) {
+        Some(snapshot) if findings.is_empty() => Some(snapshot),
+        Some(_) | None => None,
+    });
+    loaded.ok_or_else(|| Findings::new(&source.store, findings))
+}
+
+/// An action of the schema with all the groups that it is in.
+pub(super) struct ActionLine {
+    pub(super) uid: EntityUID,
+    pub(super) groups: Vec<EntityUID>,
+    pub(super) entity: Arc<Entity>,
+}
+
+/// The fragments as one schema; `None` when there is none.
+fn schema(source: &StoreSource, findings: &mut Vec<Finding>) -> Option<Schema> {
+    if source.schemas.is_empty() {
+        findings.push(Finding::of_file(&source.store, "has no *.cedarschema file"));
+        return None;
+    }
+    let mut fragments = Vec::new();
+    for file in &source.schemas {
+        match SchemaFragment::from_cedarschema_str(&file.text) {
+            Ok((fragment, _warnings)) => fragments.push(fragment),
+            Err(error) => findings.push(Finding::of_engine(&file.name, &file.text, &error)),
+        }
+    }
+    if fragments.len() < source.schemas.len() {
+        return None;
+    }
+    match Schema::from_schema_fragments(fragments) {
+        Ok(schema) => Some(schema),
+        Err(error) => {
+            // The engine does not say which of the fragments it means, unless there is only one.
+            findings.push(match source.schemas.as_slice() {
+                [only] => Finding::of_engine(&only.name, &only.text, &error),
+                many => {
+                    let names: Vec<&str> = many.iter().map(|file| file.name.as_str()).collect();
+                    Finding::of_file(&names.join(", "), error)
+                }
+            });
+            None
+        }
+    }
+}
+
+fn without_links(policies: &Policies<'_>) -> Vec<Finding> {
+    let linked = |id: &str| {
+        policies
+            .policies
+            .values()
+            .any(|read| read.policy.template_id().is_some_and(|template| template.to_string() == id))
+    };
+    let idle = policies.templates.iter().filter(|(id, _)| !linked(id));
+    let message = |id: &str| format!("policy template `{id}` has no links; a template does nothing by itself");
+    idle.map(|(id, read)| Finding::of_file(&read.place.file.name, message(id))).collect()
+}
+
+/// Everything that needs the schema.
+fn finish(
+    source: &StoreSource,
+    schema: &Schema,
+    policies: Policies<'_>,
+    findings: &mut Vec<Finding>,
+) -> Option<Snapshot> {
+    validate(schema, source, &policies, findings);
+    let settings = match StoreSettings::read(source.settings.as_ref(), only_namespace(schema).as_deref()) {
+        Ok(settings) => settings,
+        Err(wrong) => {
+            findings.extend(wrong);
+            return None;
+        }
+    };
+    let types = Types::of(schema.as_ref(), &settings.default_namespace);
+    if let Some(file) = &source.settings {
+        findings.extend(settings.check(file, &types));
+    }
+    let actions = action_lines(source, schema, findings)?;
+    let mut known = KnownBuilder::default();
+    if let Some(file) = &source.entities {
+        findings.extend(entities::read(file, &types, &actions, &mut known));
+    }
+    let mut index = IndexBuilder::default();
+    let templates = policies.templates.len();
+    let policies: Vec<Policy> = policies
+        .policies
+        .into_iter()
+        .map(|(id, read)| policy(id, read))
+        .enumerate()
+        .map(|(position, (policy, core))| {
+            index.add(position, core.as_ref(), &types, &mut known);
+            policy
+        })
+        .collect();
+    let lines = actions.iter().map(|line| std::iter::once(&line.uid).chain(&line.groups).cloned().collect());
+    Some(Snapshot {
+        store: source.store.as_str().into(),
+        revision: PolicyRevision::of(source),
+        index: index.finish(lines),
+        actions: actions.into_iter().map(|line| (line.uid, line.entity)).collect(),
+        known: known.finish(),
+        source: kept(source),
+        schema: schema.clone(),
+        sensitive: Arc::new(sensitive(source)?),
+        settings,
+        types,
+        policies,
+        templates,
+    })
+}
+
+/// What the fragments mark with `@sensitive`. They have been read before, so this does not fail.
+fn sensitive(source: &StoreSource) -> Option<Sensitive> {
+    let json = |file: &SourceFile| SchemaFragment::from_cedarschema_str(&file.text).ok()?.0.to_json_value().ok();
+    let fragments: Option<Vec<_>> = source.schemas.iter().map(json).collect();
+    Some(Sensitive::of_schema(&fragments?))
+}
+
+/// The source, as the snapshot keeps it.
+fn kept(source: &StoreSource) -> StoreSource {
+    let few = source.entities.as_ref().filter(|file| file.text.len() <= Snapshot::LONGEST_ENTITIES);
+    StoreSource {
+        store: source.store.clone(),
+        schemas: source.schemas.clone(),
+        policies: source.policies.clone(),
+        links: source.links.clone(),
+        entities: few.cloned(),
+        settings: source.settings.clone(),
+    }
+}
+
+fn validate(schema: &Schema, source: &StoreSource, policies: &Policies<'_>, findings: &mut Vec<Finding>) {
+    let all = match policy_set(policies) {
+        Ok(all) => all,
+        Err(error) => return findings.push(Finding::of_file(&source.store, error)),
+    };
+    let place_of = |id: &PolicyId| -> Option<&Place<'_>> {
+        let id = id.to_string();
+        let policy = policies.policies.get(&id).map(|read| &read.place);
+        policy.or_else(|| policies.templates.get(&id).map(|read| &read.place))
+    };
+    for error in Validator::new(schema.clone()).validate(&all, ValidationMode::Strict).validation_errors() {
+        findings.push(match place_of(error.policy_id()) {
+            Some(place) if place.span.is_some() => Finding::of_engine(&place.file.name, &place.file.text, error),
+            Some(place) => Finding::of_file(&place.file.name, error),
+            None => Finding::of_file(&source.store, error),
+        });
+    }
+    findings.dedup();
+}
+
+/// All policies, for the validator.
+fn policy_set(policies: &Policies<'_>) -> Result<PolicySet, cedar_policy::PolicySetError> {
+    let mut all = PolicySet::new();
+    for read in policies.templates.values() {
+        all.add_template(read.policy.clone())?;
+    }
+    for read in policies.policies.values() {
+        match (read.policy.template_id(), read.policy.template_links()) {
+            (Some(template), Some(slots)) => all.link(template.clone(), read.policy.id().clone(), slots)?,
+            _ => all.add(read.policy.clone())?,
+        }
+    }
+    Ok(all)
+}
+
+fn only_namespace(schema: &Schema) -> Option<String> {
+    let core: &cedar_policy_core::validator::ValidatorSchema = schema.as_ref();
+    let of_types = core.entity_types().map(|found| found.name().name().as_ref().namespace());
+    let of_actions = core.actions().map(|action| action.entity_type().name().as_ref().namespace());
+    let mut all: Vec<String> = of_types.chain(of_actions).collect();
+    all.sort();
+    all.dedup();
+    match all.as_slice() {
+        [only] => Some(only.clone()),
+        _ => None,
+    }
+}
+
+fn action_lines(source: &StoreSource, schema: &Schema, findings: &mut Vec<Finding>) -> Option<Vec<ActionLine>> {
+    let entities = match schema.action_entities() {
+        Ok(entities) => entities,
+        Err(error) => {
+            findings.push(Finding::of_file(&source.store, error));
+            return None;
+        }
+    };
+    let line = |action: &cedar_policy::Entity| {
+        let core: &Entity = action.as_ref();
+        let groups = core.ancestors().cloned().collect();
+        ActionLine { uid: core.uid().clone(), groups, entity: Arc::new(core.clone()) }
+    };
+    Some(entities.iter().map(line).collect())
+}
+
+fn policy(id: String, read: Read<'_, cedar_policy::Policy>) -> (Policy, cedar_policy::Policy) {
+    let Read { policy: engine, annotations, place } = read;
+    let core: &cedar_policy_core::ast::Policy = engine.as_ref();
+    let condition = core.non_scope_constraints_arc().cloned();
+    let reach = condition.as_deref().map_or(Reach::NONE, Reach::of);
+    let json = is_json_policy_file(&place.file.name);
+    let policy = Policy {
+        id,
+        effect: if engine.effect() == Effect::Permit { Effect::Permit } else { Effect::Forbid },
+        annotations,
+        file: place.file.name.clone(),
+        line: place.line(),
+        span: place.span,
+        template: engine.template_id().map(ToString::to_string),
+        text: json.then(|| engine.to_cedar()).flatten(),
+        condition,
+        reach,
+    };
+    (policy, engine)
+}
