@@ -10,8 +10,9 @@ use super::stores::StoreTarget;
 use super::{App, AppError, Command, Decided, Gathered, Permit};
 use crate::audit::{Channel, Record};
 use crate::decision::{Decision, decide};
-use crate::domain::{Call, Invalid};
-use crate::mapping::{AuthzenQuestion, Mapped, Refusal, Resource, authzen, native};
+use crate::authn::{Presented, Rejection};
+use crate::domain::{Call, Caller, Invalid, User};
+use crate::mapping::{AuthzenQuestion, Mapped, Refusal, Resource, authzen, native, with_token};
 use crate::policy::{ActionUse, Snapshot};
 use crate::telemetry::DecisionSpan;
 use crate::values::Json;
@@ -95,6 +96,34 @@ impl App {
     }
 }
 
+impl App {
+    /// Who a token of the question names: verified as the token of a caller is. A caller of a tenant may
+    /// ask about that tenant's users and the instance's.
+    ///
+    /// # Errors
+    /// [`AppError::Invalid`] in the same words for everything that is wrong with it, but for one that is too old.
+    pub async fn bearer_of(&self, token: &str, call: &Call) -> Result<Arc<User>, AppError> {
+        let asker = call.caller.tenant();
+        let refused = |reason: &str| AppError::Invalid(Invalid::new("token", reason));
+        let not_accepted = || refused("is not accepted: it must be a valid token of an issuer that is trusted here");
+        match self.authenticator.authenticate(Presented::token(token).about(asker.or(call.tenant))).await {
+            Ok(Caller::User(user)) if asker.is_none() || user.tenant().is_none() || user.tenant() == asker => Ok(user),
+            Ok(Caller::User(_) | Caller::ApiKey(_) | Caller::Anonymous) | Err(Rejection::Rejected | Rejection::Ambiguous) => {
+                Err(not_accepted())
+            }
+            Err(Rejection::Token(flaw)) => {
+                tracing::info!(request.id = call.request.id, flaw, "the token of a question is refused");
+                Err(not_accepted())
+            }
+            Err(Rejection::TooOld(too_old)) => Err(refused(&format!("is not accepted: {too_old}"))),
+            Err(Rejection::AmbiguousTenant) => {
+                Err(refused("is good for several tenants, and `X-Tenant-ID` does not name one of them"))
+            }
+            Err(Rejection::Unavailable(error)) => Err(error.into()),
+        }
+    }
+}
+
 impl Asking<'_> {
     /// The version that is asked.
     #[must_use]
@@ -108,6 +137,14 @@ impl Asking<'_> {
     /// The member that is wrong, and why.
     pub fn native(&self, question: &Json) -> Result<Answer, Invalid> {
         Ok(self.answer(&native(&self.snapshot, question, self.call.at)?))
+    }
+
+    /// Answers a question of the native API about somebody whom a token names.
+    ///
+    /// # Errors
+    /// The member that is wrong, and why.
+    pub fn with_token(&self, question: &Json, user: &User) -> Result<Answer, Invalid> {
+        Ok(self.answer(&with_token(&self.snapshot, question, user, self.call.at)?))
     }
 
     /// Answers a question in AuthZEN's words.

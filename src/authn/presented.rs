@@ -45,6 +45,12 @@ impl Presented {
         }
     }
 
+    /// A token that is no credential of the request, but a part of it.
+    #[must_use]
+    pub fn token(text: &str) -> Self {
+        if looks_like_a_token(text) { Self::Jwt(PresentedToken { text: text.to_owned().into(), about: None }) } else { Self::Malformed }
+    }
+
     fn one(credential: &[u8], keys_only: bool) -> Self {
         let Ok(text) = std::str::from_utf8(credential) else { return Self::Malformed };
         if let Some(key) = KeyMaterial::parse(text) {

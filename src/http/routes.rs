@@ -40,6 +40,8 @@ pub fn routes() -> Routes {
         .post("/v1/stores/{store}/check", stores::check::post)
         .post("/v1/is-authorized", decisions::single::post)
         .post("/v1/is-authorized/batch", decisions::batch::post)
+        .post("/v1/is-authorized-with-token", decisions::with_token::post)
+        .post("/v1/stores/{store}/is-authorized-with-token", decisions::with_token::post)
         .post("/v1/stores/{store}/is-authorized", decisions::single::post)
         .post("/v1/stores/{store}/is-authorized/batch", decisions::batch::post)
 }

@@ -49,8 +49,7 @@ pub(super) struct Asked<'s, 'j> {
     pub(super) resource: Name,
     /// The members of the context; the last of two of one name counts.
     pub(super) context: Vec<(&'j str, &'j Json)>,
-    /// With where in the request they stand.
-    pub(super) entities: Vec<(String, EntityRead)>,
+    pub(super) entities: Vec<Said>,
 }
 
 impl<'s> Asked<'s, '_> {
@@ -98,42 +97,69 @@ pub(super) fn place(
 /// # Errors
 /// The member that is wrong, and why.
 pub fn native(snapshot: &Snapshot, body: &Json, now: Timestamp) -> Result<Mapped, Invalid> {
-    const MEMBERS: [&str; 5] = ["principal", "action", "resource", "context", "entities"];
-    let Json::Object(members) = body else {
-        return Err(Invalid::new("body", format!("is {}, and must be an object", body.kind())));
-    };
-    if let Some((name, _)) = members.iter().find(|(name, _)| !MEMBERS.contains(&name.as_ref())) {
-        return Err(Invalid::new(shown(name), format!("is not known; the fields are {}", MEMBERS.join(", "))));
-    }
-    let wanted = |name: &str| body.get(name).ok_or_else(|| Invalid::new(name, "is missing"));
+    let members = Members::of(body, "principal")?;
     let reader = Reader { types: snapshot.types(), unknown: Unknown::Refuse, missing: Missing::Allow };
-    let principal = reader.reference(wanted("principal")?, "principal")?;
-    let action = reader.action(wanted("action")?, "action")?;
-    let resource = reader.reference(wanted("resource")?, "resource")?;
-    let context = object(body.get("context"), "context")?;
-    if context.iter().any(|(name, _)| *name == ACTION_PROPERTIES) {
-        return Err(Invalid::new(
-            "context.action",
-            "is not for the caller to send; AuthZEN's `action.properties` are there",
-        ));
-    }
-    let entities = match body.get("entities") {
-        None => Vec::new(),
-        Some(Json::List(elements)) => {
-            let read = |(index, json)| {
-                let at = format!("entities[{index}]");
-                match reader.listed(json, &at)? {
-                    Listed::Entity(entity) => Ok(Some((at, entity))),
-                    // Actions are the schema's; sending them along changes nothing.
-                    Listed::Action(_) => Ok(None),
-                }
-            };
-            elements.iter().enumerate().map(read).filter_map(Result::transpose).collect::<Result<_, Invalid>>()?
+    let principal = reader.reference(members.required("principal")?, "principal")?;
+    members.asked(&reader, principal)?.place(snapshot, &reader, now).map_err(Refusal::into_invalid)
+}
+
+/// The members of a question of the native API.
+pub(super) struct Members<'j>(&'j Json);
+
+impl<'j> Members<'j> {
+    /// `who`: the member that says who asks.
+    pub(super) fn of(body: &'j Json, who: &str) -> Result<Self, Invalid> {
+        let known = [who, "action", "resource", "context", "entities"];
+        let Json::Object(members) = body else {
+            return Err(Invalid::new("body", format!("is {}, and must be an object", body.kind())));
+        };
+        match members.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+            Some((name, _)) => {
+                Err(Invalid::new(shown(name), format!("is not known; the fields are {}", known.join(", "))))
+            }
+            None => Ok(Self(body)),
         }
-        Some(other) => return Err(Invalid::new("entities", format!("is {}, and must be a list", other.kind()))),
-    };
-    let asked = Asked { principal, action, resource, context, entities };
-    asked.place(snapshot, &reader, now).map_err(Refusal::into_invalid)
+    }
+
+    pub(super) fn required(&self, name: &str) -> Result<&'j Json, Invalid> {
+        self.0.get(name).ok_or_else(|| Invalid::new(name, "is missing"))
+    }
+
+    /// Reads everything but who asks.
+    pub(super) fn asked<'s>(&self, reader: &Reader<'s>, principal: Name) -> Result<Asked<'s, 'j>, Invalid> {
+        let action = reader.action(self.required("action")?, "action")?;
+        let resource = reader.reference(self.required("resource")?, "resource")?;
+        let context = object(self.0.get("context"), "context")?;
+        if context.iter().any(|(name, _)| *name == ACTION_PROPERTIES) {
+            let reason = "is not for the caller to send; AuthZEN's `action.properties` are there";
+            return Err(Invalid::new("context.action", reason));
+        }
+        let entities = match self.0.get("entities") {
+            None => Vec::new(),
+            Some(Json::List(elements)) => {
+                let read = |(index, json)| {
+                    let at = format!("entities[{index}]");
+                    match reader.listed(json, &at)? {
+                        Listed::Entity(entity) => Ok(Some(Said { at, entity, proved: false })),
+                        // Actions are the schema's; sending them along changes nothing.
+                        Listed::Action(_) => Ok(None),
+                    }
+                };
+                elements.iter().enumerate().map(read).filter_map(Result::transpose).collect::<Result<_, Invalid>>()?
+            }
+            Some(other) => return Err(Invalid::new("entities", format!("is {}, and must be a list", other.kind()))),
+        };
+        Ok(Asked { principal, action, resource, context, entities })
+    }
+}
+
+/// What a request says of an entity.
+pub(super) struct Said {
+    /// Where in the request it stands.
+    pub(super) at: String,
+    pub(super) entity: EntityRead,
+    /// Whether a token has proved it: then it may put a stored entity into groups.
+    pub(super) proved: bool,
 }
 
 /// The record of the context that AuthZEN's `action.properties` become, and nothing else.
@@ -202,15 +228,16 @@ fn read_context(
 }
 
 /// Lays the request's entities over those that are stored.
-fn overlay(snapshot: &Snapshot, entities: Vec<(String, EntityRead)>) -> Result<Overlay, Invalid> {
+fn overlay(snapshot: &Snapshot, entities: Vec<Said>) -> Result<Overlay, Invalid> {
     let known = snapshot.known();
     let mut overlay = Overlay::over(known);
     overlay.overrides = snapshot.settings().request_attributes == RequestAttributes::Override;
     let mut has_parents = false;
-    for (at, EntityRead { uid: (of_type, id), attributes, tags, parents }) in entities {
+    for Said { at, entity, proved } in entities {
+        let EntityRead { uid: (of_type, id), attributes, tags, parents } = entity;
         let node = overlay.number(known, of_type, &id);
         let parents: Vec<Node> = parents.iter().map(|(of_type, id)| overlay.number(known, *of_type, id)).collect();
-        if known.is_settled(node) && !overlay.overrides {
+        if known.is_settled(node) && !overlay.overrides && !proved {
             let stored = World { types: snapshot.types(), known, overlay: &overlay }.line(node);
             if let Some(index) = parents.iter().position(|parent| !stored.contains(*parent)) {
                 let name = format!("{}::{}", snapshot.types().name(of_type), quoted(&id).replace('`', "\""));

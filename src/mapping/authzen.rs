@@ -6,7 +6,7 @@
 
 use smol_str::SmolStr;
 
-use super::access::{ACTION_PROPERTIES, Asked, Name, Refusal, object};
+use super::access::{ACTION_PROPERTIES, Asked, Name, Refusal, Said, object};
 use super::request::Mapped;
 use crate::domain::invalid::{quoted, shown};
 use crate::domain::{Invalid, Timestamp};
@@ -66,22 +66,22 @@ pub(super) fn with_action_properties<'j>(
 pub(super) fn entities<const N: usize>(
     reader: &Reader<'_>,
     parties: [(Party<'_>, &Name); N],
-) -> Result<Vec<(String, EntityRead)>, Invalid> {
-    let mut entities: Vec<(String, EntityRead)> = Vec::new();
+) -> Result<Vec<Said>, Invalid> {
+    let mut entities: Vec<Said> = Vec::new();
     for (party, name) in parties {
         let Some(properties) = party.properties else { continue };
         let shape = reader.types.entity(name.0);
         let read = reader.record(&shape.attributes, properties, "");
         let attributes = read.map_err(|invalid| invalid.below(&format!("{}.properties", party.at)))?;
-        match entities.iter_mut().find(|(_, entity)| entity.uid == *name) {
-            Some((_, entity)) => {
+        match entities.iter_mut().find(|said| said.entity.uid == *name) {
+            Some(Said { entity, .. }) => {
                 for (name, value) in attributes {
                     entity.attributes.entry(name).or_insert(value);
                 }
             }
             None => {
                 let entity = EntityRead { attributes, ..EntityRead::bare(name.clone()) };
-                entities.push((party.at.to_owned(), entity));
+                entities.push(Said { at: party.at.to_owned(), entity, proved: false });
             }
         }
     }

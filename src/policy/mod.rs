@@ -23,6 +23,6 @@ pub(crate) use index::Party;
 pub use load::load;
 pub use parity::{ActionUse, Differences};
 pub use sensitive::Sensitive;
-pub use settings::{OnForbidError, OpenTo, RequestAttributes, SearchLimits, StoreSettings};
+pub use settings::{OnForbidError, OpenTo, RequestAttributes, SearchLimits, StoreSettings, TokenIds, TokenSettings};
 pub use snapshot::{CONTROL_STORE, Policy, PolicyRevision, Snapshot};
 pub use source::{SourceFile, StoreSource};

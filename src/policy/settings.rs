@@ -72,6 +72,36 @@ impl Default for SearchLimits {
     }
 }
 
+/// What the ids of people and groups from tokens are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenIds {
+    /// `<issuer>#<subject>`, with `<tenant>|` before it for the users of tenants, and `<issuer>#<group>`: no
+    /// issuer can speak for the people of another.
+    #[default]
+    Qualified,
+    /// The subject and the group's name as they are, where all tokens come from one issuer.
+    Plain,
+}
+
+/// `[token]`: what the people are in the store whom tokens name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TokenSettings {
+    /// The entity type of people.
+    pub principal: String,
+    /// The entity type of their groups. Where the schema does not put people into it, groups are no parents.
+    pub group: String,
+    /// What their ids are.
+    pub ids: TokenIds,
+}
+
+impl Default for TokenSettings {
+    fn default() -> Self {
+        Self { principal: "User".to_owned(), group: "Group".to_owned(), ids: TokenIds::default() }
+    }
+}
+
 /// The settings of a store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoreSettings {
@@ -89,6 +119,8 @@ pub struct StoreSettings {
     pub actions: BTreeMap<String, String>,
     /// The limits of searches.
     pub search: SearchLimits,
+    /// What people with tokens are.
+    pub token: TokenSettings,
 }
 
 /// The file.
@@ -102,6 +134,7 @@ struct File {
     types: BTreeMap<String, String>,
     actions: BTreeMap<String, String>,
     search: SearchLimits,
+    token: Option<TokenSettings>,
 }
 
 #[derive(Deserialize)]
@@ -165,6 +198,7 @@ impl StoreSettings {
             types: file.types,
             actions: file.actions,
             search,
+            token: file.token.unwrap_or_default(),
         })
     }
 
@@ -177,6 +211,10 @@ impl StoreSettings {
         let of_types = of_types.map(|(from, name)| format!("[types] {from}: the schema has no entity type `{name}`"));
         let of_actions = self.actions.iter().filter(|(_, name)| types.action(name).is_none());
         let of_actions = of_actions.map(|(from, name)| format!("[actions] {from}: the schema has no action `{name}`"));
-        of_types.chain(of_actions).map(|message| Finding::of_file(&file.name, message)).collect()
+        let default = TokenSettings::default();
+        let said = [("principal", &self.token.principal, &default.principal), ("group", &self.token.group, &default.group)];
+        let of_tokens = said.into_iter().filter(|(_, name, default)| name != default && types.find(name).is_none());
+        let of_tokens = of_tokens.map(|(key, name, _)| format!("[token] {key}: the schema has no entity type `{name}`"));
+        of_types.chain(of_actions).chain(of_tokens).map(|message| Finding::of_file(&file.name, message)).collect()
     }
 }

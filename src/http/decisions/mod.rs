@@ -2,6 +2,7 @@
 
 pub(super) mod batch;
 pub(super) mod single;
+pub(super) mod with_token;
 
 use serde::Serialize;
 use utoipa::ToSchema;
