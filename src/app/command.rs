@@ -5,7 +5,7 @@ use std::future::{Future, ready};
 use super::{App, AppError};
 use crate::domain::Call;
 use crate::mapping::{Attribute, Question, Resource};
-use crate::policy::ActionUse;
+use crate::policy::{ActionUse, PolicyRevision};
 
 /// A command with the facts that policies want to know.
 pub type Gathered<C> = Result<C, AppError>;
@@ -24,6 +24,11 @@ pub trait Command: Sized + Send {
     /// What its action's context has besides `request`, `now` and `tenant`. Never a secret.
     fn context(&self) -> Vec<(&'static str, Attribute)> {
         Vec::new()
+    }
+
+    /// The version of a store that it is about, once it was looked for: every answer says so.
+    fn revision(&self) -> Option<&PolicyRevision> {
+        None
     }
 
     /// Looks up what policies want to know of stored things. Most want nothing.

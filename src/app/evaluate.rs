@@ -9,11 +9,11 @@ use super::service::SeePolicyIds;
 use super::stores::StoreTarget;
 use super::{App, AppError, Command, Decided, Gathered, Permit};
 use crate::audit::{Channel, Record};
-use crate::decision::{Decision, decide};
 use crate::authn::{Presented, Rejection};
+use crate::decision::{Decision, decide};
 use crate::domain::{Call, Caller, Invalid, User};
 use crate::mapping::{AuthzenQuestion, Mapped, Refusal, Resource, authzen, native, with_token};
-use crate::policy::{ActionUse, Snapshot};
+use crate::policy::{ActionUse, PolicyRevision, Snapshot};
 use crate::telemetry::DecisionSpan;
 use crate::values::Json;
 
@@ -31,6 +31,10 @@ impl<Q: Default + Send> Command for Evaluate<Q> {
 
     fn resource(&self) -> Resource {
         self.store.resource()
+    }
+
+    fn revision(&self) -> Option<&PolicyRevision> {
+        self.store.revision()
     }
 
     async fn gather(self, app: &App, call: &Call) -> Gathered<Self> {
@@ -108,9 +112,8 @@ impl App {
         let not_accepted = || refused("is not accepted: it must be a valid token of an issuer that is trusted here");
         match self.authenticator.authenticate(Presented::token(token).about(asker.or(call.tenant))).await {
             Ok(Caller::User(user)) if asker.is_none() || user.tenant().is_none() || user.tenant() == asker => Ok(user),
-            Ok(Caller::User(_) | Caller::ApiKey(_) | Caller::Anonymous) | Err(Rejection::Rejected | Rejection::Ambiguous) => {
-                Err(not_accepted())
-            }
+            Ok(Caller::User(_) | Caller::ApiKey(_) | Caller::Anonymous)
+            | Err(Rejection::Rejected | Rejection::Ambiguous) => Err(not_accepted()),
             Err(Rejection::Token(flaw)) => {
                 tracing::info!(request.id = call.request.id, flaw, "the token of a question is refused");
                 Err(not_accepted())

@@ -29,7 +29,7 @@ pub use guard::{Guard, Permit};
 pub use oidc_check::OidcChecks;
 pub use rehearsal::Rehearsal;
 
-use self::service::{ReadHealth, ReadReadiness};
+use self::service::{ReadHealth, ReadMetrics, ReadReadiness};
 use crate::audit::{DecisionLog, Room};
 use crate::authn::Authenticator;
 use crate::domain::{Call, Clock, Entropy, Origin};
@@ -77,7 +77,7 @@ pub struct Repositories {
 }
 
 /// Actions of which the decisions are not recorded: who probes asks every few seconds, and learns nothing.
-const PROBES: [&str; 2] = [ReadHealth::ACTION.name, ReadReadiness::ACTION.name];
+const PROBES: [&str; 3] = [ReadHealth::ACTION.name, ReadReadiness::ACTION.name, ReadMetrics::ACTION.name];
 
 impl App {
     /// Asks the guard for a permit.

@@ -1,8 +1,8 @@
 //! What the service says about itself and about the caller, and calls that were not understood.
 
-use super::stores::StoreTarget;
+use super::stores::{StoreFacts, StoreTarget};
 use super::{App, Command, Permit};
-use crate::domain::Caller;
+use crate::domain::{Call, Caller};
 use crate::mapping::{Attribute, Resource, principal_text};
 use crate::policy::ActionUse;
 
@@ -124,13 +124,22 @@ impl Command for CheckHealth {
     }
 }
 
-/// Whether the service can decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Readiness {
-    /// Everything works.
-    Ready,
-    /// It decides, but the database is away.
-    Degraded,
+/// Whether the service can decide. It can as long as it runs: every store has a version in force.
+pub struct Readiness {
+    /// Whether the database answers.
+    pub database_answers: bool,
+    /// Whether every store's files are what is in force.
+    pub stores_healthy: bool,
+    /// The stores whose files cannot be used, of those that the caller may read.
+    pub failed_stores: Vec<StoreFacts>,
+}
+
+impl Readiness {
+    /// Whether everything works.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.database_answers && self.stores_healthy
+    }
 }
 
 /// A caller, as the service sees it.
@@ -143,10 +152,16 @@ pub struct Identity {
 }
 
 impl App {
-    /// Says whether the service can decide.
-    #[must_use]
-    pub fn readiness(&self, _permit: &Permit<ReadReadiness>) -> Readiness {
-        if self.authenticator.database_answers() { Readiness::Ready } else { Readiness::Degraded }
+    /// Says whether the service can decide, and to those who may read stores, what is wrong with them.
+    pub async fn readiness(&self, _permit: &Permit<ReadReadiness>, call: &Call) -> Readiness {
+        let mut failed_stores = self.readable_stores(call).await;
+        failed_stores.retain(|store| !store.status.healthy());
+        let stores_healthy = self.stores.list().iter().all(|store| store.status().healthy());
+        Readiness {
+            database_answers: self.authenticator.database_answers(),
+            stores_healthy: stores_healthy && self.stores.registry().refused().is_empty(),
+            failed_stores,
+        }
     }
 
     /// All metrics, as [`Metrics::encode`](crate::telemetry::Metrics::encode) writes them.

@@ -48,7 +48,11 @@ impl Presented {
     /// A token that is no credential of the request, but a part of it.
     #[must_use]
     pub fn token(text: &str) -> Self {
-        if looks_like_a_token(text) { Self::Jwt(PresentedToken { text: text.to_owned().into(), about: None }) } else { Self::Malformed }
+        if looks_like_a_token(text) {
+            Self::Jwt(PresentedToken { text: text.to_owned().into(), about: None })
+        } else {
+            Self::Malformed
+        }
     }
 
     fn one(credential: &[u8], keys_only: bool) -> Self {

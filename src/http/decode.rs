@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
 use super::body::{self, Body};
 use super::query::Query;
@@ -177,6 +177,9 @@ impl<C: Decode> FromRequest for Permitted<C> {
                 unread.authenticate_again(&mut call).await?;
             }
             let permit = unread.permit(&call, command).await?;
+            if let Some(revision) = permit.command().revision() {
+                request.extensions_mut().insert(revision.clone());
+            }
             Ok(Self { permit, app: Arc::clone(&state.app), call })
         })
     }

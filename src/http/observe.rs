@@ -12,9 +12,11 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError, we
 use futures_util::FutureExt;
 use tracing::Instrument;
 
+use super::reply::REVISION;
 use super::route::RoutePaths;
 use super::{HttpState, Problem, admin_dialect};
 use crate::app::Decided;
+use crate::policy::PolicyRevision;
 use crate::telemetry::{Metrics, Trace};
 use crate::transport::{
     Abandoned, Answered, GrpcOutcome, Line, NOTICE, RequestId, begin_trace, notice_values, panic_text,
@@ -102,6 +104,14 @@ fn answer<B: MessageBody + 'static>(
         None => response.map_into_left_body(),
         Some(translated) => response.into_response(translated).map_into_right_body(),
     };
+    // What went wrong later than the permit is an answer of that version, too.
+    let revision = response.request().extensions().get::<PolicyRevision>().cloned();
+    if let Some(revision) = revision {
+        let (headers, name) = (response.response_mut().headers_mut(), HeaderName::from_static(REVISION));
+        if let (false, Ok(value)) = (headers.contains_key(&name), HeaderValue::from_str(revision.as_str())) {
+            headers.insert(name, value);
+        }
+    }
     let succeeded = grpc.as_ref().map_or(status.is_success(), |grpc| grpc.code == 0);
     finish(response.response_mut().headers_mut(), id, decided.as_deref().filter(|_| succeeded));
     response

@@ -24,16 +24,23 @@ pub fn with_token(snapshot: &Snapshot, body: &Json, user: &User, now: Timestamp)
     if let Some(place) = asked.entities.iter().position(|said| said.entity.uid == uid) {
         let Said { at, entity, .. } = asked.entities.remove(place);
         if !entity.parents.is_empty() {
-            return Err(Invalid::new(format!("{at}.parents"), "cannot be given: the token says which groups these are"));
+            return Err(Invalid::new(
+                format!("{at}.parents"),
+                "cannot be given: the token says which groups these are",
+            ));
         }
         for (name, value) in entity.attributes {
             attributes.entry(name).or_insert(value);
         }
         tags = entity.tags;
     }
-    let widened = asked.entities.iter().find(|said| parents.contains(&said.entity.uid) && !said.entity.parents.is_empty());
+    let widened =
+        asked.entities.iter().find(|said| parents.contains(&said.entity.uid) && !said.entity.parents.is_empty());
     if let Some(Said { at, .. }) = widened {
-        return Err(Invalid::new(format!("{at}.parents"), "cannot be given: the token has this group, as it is stored"));
+        return Err(Invalid::new(
+            format!("{at}.parents"),
+            "cannot be given: the token has this group, as it is stored",
+        ));
     }
     let entity = EntityRead { uid, attributes, tags, parents };
     asked.entities.push(Said { at: "token".to_owned(), entity, proved: true });
@@ -49,7 +56,8 @@ impl Proved {
     fn of(snapshot: &Snapshot, user: &User) -> Result<Self, Invalid> {
         let (types, settings) = (snapshot.types(), &snapshot.settings().token);
         let principal = types.find(&settings.principal).ok_or_else(|| {
-            let reason = format!("cannot be used: the store has no entity type `{}` for people with tokens", settings.principal);
+            let reason =
+                format!("cannot be used: the store has no entity type `{}` for people with tokens", settings.principal);
             Invalid::new("token", reason)
         })?;
         let shape = types.entity(principal);

@@ -4,6 +4,8 @@
 //! does not match is false before its conditions run, so leaving it out changes no decision, no
 //! determining policy and no error; and of one whose scope matches only the conditions are left to evaluate.
 
+use std::collections::HashSet;
+
 use cedar_policy_core::ast::{ActionConstraint, EntityUID, PrincipalOrResourceConstraint};
 use hashbrown::HashMap;
 
@@ -146,10 +148,11 @@ impl ScopeIndex {
         found
     }
 
-    /// How many policies name neither principal nor resource nor action, or only some: every request of
-    /// those actions visits them.
+    /// How many policies name neither a principal nor a resource: every request of their actions, of the
+    /// types that they ask for, visits them.
     pub(super) fn unscoped(&self) -> usize {
-        self.slots.iter().map(|slot| slot.any.0.iter().filter(|entry| entry.resource == Node::NONE).count()).sum()
+        let any = self.slots.iter().flat_map(|slot| &slot.any.0).filter(|entry| entry.resource == Node::NONE);
+        any.map(|entry| entry.policy).collect::<HashSet<u32>>().len()
     }
 }
 

@@ -212,9 +212,11 @@ impl StoreSettings {
         let of_actions = self.actions.iter().filter(|(_, name)| types.action(name).is_none());
         let of_actions = of_actions.map(|(from, name)| format!("[actions] {from}: the schema has no action `{name}`"));
         let default = TokenSettings::default();
-        let said = [("principal", &self.token.principal, &default.principal), ("group", &self.token.group, &default.group)];
+        let said =
+            [("principal", &self.token.principal, &default.principal), ("group", &self.token.group, &default.group)];
         let of_tokens = said.into_iter().filter(|(_, name, default)| name != default && types.find(name).is_none());
-        let of_tokens = of_tokens.map(|(key, name, _)| format!("[token] {key}: the schema has no entity type `{name}`"));
+        let of_tokens =
+            of_tokens.map(|(key, name, _)| format!("[token] {key}: the schema has no entity type `{name}`"));
         of_types.chain(of_actions).chain(of_tokens).map(|message| Finding::of_file(&file.name, message)).collect()
     }
 }

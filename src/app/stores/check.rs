@@ -7,7 +7,7 @@ use super::StoreTarget;
 use crate::app::{App, AppError, Command, Gathered, Permit};
 use crate::domain::Call;
 use crate::mapping::Resource;
-use crate::policy::{ActionUse, Finding, Snapshot, SourceFile, StoreSource, load};
+use crate::policy::{ActionUse, Finding, PolicyRevision, Snapshot, SourceFile, StoreSource, load};
 use crate::stores::off_the_request_threads;
 
 /// What is to be tried out. What is left out is taken from the version in force.
@@ -39,6 +39,10 @@ impl Command for CheckStore {
 
     fn resource(&self) -> Resource {
         self.store.resource()
+    }
+
+    fn revision(&self) -> Option<&PolicyRevision> {
+        self.store.revision()
     }
 
     async fn gather(self, app: &App, call: &Call) -> Gathered<Self> {

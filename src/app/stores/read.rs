@@ -6,7 +6,7 @@ use super::StoreTarget;
 use crate::app::{App, AppError, Command, Gathered, Permit};
 use crate::domain::{Call, StoreName};
 use crate::mapping::Resource;
-use crate::policy::{ActionUse, Policy, Snapshot};
+use crate::policy::{ActionUse, Policy, PolicyRevision, Snapshot};
 use crate::stores::{Reloaded, Status};
 
 /// The action of both commands below.
@@ -46,6 +46,10 @@ macro_rules! about_a_store {
                 self.store.resource()
             }
 
+            fn revision(&self) -> Option<&PolicyRevision> {
+                self.store.revision()
+            }
+
             async fn gather(self, app: &App, call: &Call) -> Gathered<Self> {
                 Ok(Self { store: self.store.find(app, &call.caller).await? })
             }
@@ -81,6 +85,10 @@ impl Command for ReadPolicy {
 
     fn resource(&self) -> Resource {
         self.store.resource()
+    }
+
+    fn revision(&self) -> Option<&PolicyRevision> {
+        self.store.revision()
     }
 
     async fn gather(self, app: &App, call: &Call) -> Gathered<Self> {
@@ -121,11 +129,16 @@ pub struct StoreFacts {
 
 impl App {
     /// Lists the stores that the caller may read.
-    pub async fn list_stores(&self, permit: Permit<ListStores>, call: &Call) -> Vec<StoreFacts> {
+    pub async fn list_stores(&self, _permit: Permit<ListStores>, call: &Call) -> Vec<StoreFacts> {
+        self.readable_stores(call).await
+    }
+
+    /// The stores that the caller of this call may read.
+    pub(in crate::app) async fn readable_stores(&self, call: &Call) -> Vec<StoreFacts> {
         let mut readable = Vec::new();
         for store in self.stores.list() {
             let Ok(name) = StoreName::parse("store", store.name()) else { continue };
-            let target = StoreTarget::new(name.clone(), None).find(self, permit.caller()).await;
+            let target = StoreTarget::new(name.clone(), None).find(self, &call.caller).await;
             if target.is_ok_and(|store| self.guard.allows(call, &ReadStore { store })) {
                 readable.push(StoreFacts { name, snapshot: Arc::clone(&store.snapshot()), status: store.status() });
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::app::{App, AppError};
 use crate::domain::{Caller, Invalid, StoreName, TenantId};
 use crate::mapping::Resource;
-use crate::policy::{CONTROL_STORE, Snapshot};
+use crate::policy::{CONTROL_STORE, PolicyRevision, Snapshot};
 
 /// A revision that the answering process must have had in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +93,12 @@ impl StoreTarget {
     /// What policies see of it.
     pub(in crate::app) fn resource(&self) -> Resource {
         Resource::Store(self.name.clone(), self.found.as_ref().and_then(|found| found.open_to))
+    }
+
+    /// The version that was found.
+    #[must_use]
+    pub fn revision(&self) -> Option<&PolicyRevision> {
+        Some(self.snapshot().ok()?.revision())
     }
 
     /// The version that the request is about.
