@@ -118,16 +118,36 @@ fn body(route: &Route) -> Option<Value> {
         // An address that is refused, so that nothing is sent to anybody.
         "CheckOidcConfig" => Some(json!({ "issuer_url": "https://127.0.0.1" })),
         "CreateApiKey" => Some(json!({ "name": "made", "roles": ["viewer"] })),
-        "ReadHealth" | "ReadReadiness" | "ReadMetrics" | "ReadOpenApi" | "WhoAmI" | "ReadOidcSettings"
-        | "ReadOidcConfig" | "DeleteOidcConfig" | "ListTenants" | "ReadTenant" | "DeleteTenant" | "ListApiKeys"
-        | "ReadApiKey" | "RevokeApiKey" | "RotateApiKey" | "SuspendApiKey" | "ResumeApiKey" | "ListAuditEvents" => None,
+        "Evaluate" => {
+            let question = json!({
+                "principal": "User::\"alice\"", "action": "Action::\"view\"", "resource": "Photo::\"vacation.jpg\"",
+            });
+            Some(match route.path.rsplit('/').next() {
+                Some("batch") => json!({ "requests": [question] }),
+                // A token of nobody: 400 for whoever may ask.
+                Some("is-authorized-with-token") => {
+                    json!({ "token": "a.b.c", "action": question["action"], "resource": question["resource"] })
+                }
+                _ => question,
+            })
+        }
+        "CheckStore" => Some(json!({})),
+        "ReadStore" | "ReloadStore" | "ReadHealth" | "ReadReadiness" | "ReadMetrics" | "ReadOpenApi" | "WhoAmI"
+        | "ReadOidcSettings" | "ReadOidcConfig" | "DeleteOidcConfig" | "ListTenants" | "ReadTenant"
+        | "DeleteTenant" | "ListApiKeys" | "ReadApiKey" | "RevokeApiKey" | "RotateApiKey" | "SuspendApiKey"
+        | "ResumeApiKey" | "ListAuditEvents" => None,
         other => panic!("add {other} to the authorization matrix"),
     }
 }
 
 async fn cell(world: &World, route: &Route) -> String {
-    let id = if route.path.starts_with("/v1/tenants") { &world.tenant } else { &world.key };
-    let request = world.caller.request(route.method.as_str().parse().unwrap(), &route.path.replace("{id}", id));
+    let id = match route.path.split('/').nth(2) {
+        Some("tenants") => &world.tenant,
+        Some("stores") => "people-in-the-picture",
+        _ => &world.key,
+    };
+    let path = route.path.replace("{id}", id).replace("{store}", "photoflash");
+    let request = world.caller.request(route.method.as_str().parse().unwrap(), &path);
     let request = match body(route) {
         Some(body) => request.json(&body),
         None => request,

@@ -5,8 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{BODY_LIMIT, DecisionBody};
-use crate::app::evaluate::Evaluate;
-use crate::audit::Channel;
+use crate::app::evaluate::{Channel, Evaluate};
 use crate::domain::Invalid;
 use crate::http::body::Body;
 use crate::http::{Decode, Parts, Permitted, Problem, reply};

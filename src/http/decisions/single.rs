@@ -3,8 +3,7 @@
 use actix_web::HttpResponse;
 
 use super::{BODY_LIMIT, DecisionBody};
-use crate::app::evaluate::Evaluate;
-use crate::audit::Channel;
+use crate::app::evaluate::{Channel, Evaluate};
 use crate::http::body::Body;
 use crate::http::{Decode, Parts, Permitted, Problem, reply};
 use crate::values::Json;

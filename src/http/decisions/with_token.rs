@@ -4,8 +4,7 @@ use actix_web::HttpResponse;
 use utoipa::ToSchema;
 
 use super::DecisionBody;
-use crate::app::evaluate::Evaluate;
-use crate::audit::Channel;
+use crate::app::evaluate::{Channel, Evaluate};
 use crate::domain::Invalid;
 use crate::http::body::Body;
 use crate::http::{Decode, Parts, Permitted, Problem, reply};

@@ -106,13 +106,12 @@ fn finish(
     findings: &mut Vec<Finding>,
 ) -> Option<Snapshot> {
     validate(schema, source, &policies, findings);
-    let settings = match StoreSettings::read(source.settings.as_ref(), only_namespace(schema).as_deref()) {
-        Ok(settings) => settings,
-        Err(wrong) => {
-            findings.extend(wrong);
-            return None;
-        }
-    };
+    let namespace = only_namespace(schema);
+    let settings = StoreSettings::read(source.settings.as_ref(), namespace.as_deref()).unwrap_or_else(|wrong| {
+        // What else is wrong is to be found too.
+        findings.extend(wrong);
+        StoreSettings { default_namespace: namespace.unwrap_or_default(), ..StoreSettings::default() }
+    });
     let types = Types::of(schema.as_ref(), &settings.default_namespace);
     if let Some(file) = &source.settings {
         findings.extend(settings.check(file, &types));

@@ -9,6 +9,7 @@ mod issuer;
 mod program;
 mod relay;
 mod server;
+mod store_folder;
 mod wire;
 
 pub(crate) use answer::Answer;
@@ -20,6 +21,7 @@ pub(crate) use issuer::{Behaviour, SigningKey, TestIssuer};
 pub(crate) use program::{Ended, Running, gatewood, run, without_configuration};
 pub(crate) use relay::Relay;
 pub(crate) use server::{ENCRYPTION_KEY, TestServer, Tweaks, configure};
+pub(crate) use store_folder::{SHOP_POLICIES, StoreFolder};
 pub(crate) use wire::{Ask, Said, Sent, Wire, framed, of_headers};
 
 /// Writes a test that runs on both databases. The name is a sentence; the body gets a fresh server.

@@ -1,0 +1,199 @@
+//! `/v1/stores`: what is in force, and how it comes into force.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Backend, StoreFolder, TestServer, Tweaks};
+
+async fn shop() -> (StoreFolder, TestServer) {
+    let folder = StoreFolder::shop("");
+    let app = TestServer::start_with(Backend::Sqlite, folder.tweaks()).await;
+    (folder, app)
+}
+
+async fn store(app: &TestServer) -> Value {
+    app.root().get("/v1/stores/shop").send().await.expect(200).json()
+}
+
+/// Waits until the store is as wanted.
+async fn until(app: &TestServer, wanted: impl Fn(&Value) -> bool) -> Value {
+    let began = Instant::now();
+    loop {
+        let now = store(app).await;
+        if wanted(&now) {
+            return now;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{now:#}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn see(app: &TestServer) -> Answer {
+    let body = json!({ "principal": "User::\"eve\"", "action": "Action::\"see\"", "resource": "Item::\"hat\"" });
+    app.root().post("/v1/is-authorized").json(&body).send().await
+}
+
+#[tokio::test]
+async fn a_store_that_is_broken_at_start_is_refused_with_every_finding() {
+    let folder = StoreFolder::shop("");
+    folder.write("shop/a.cedar", "permit (principal, action, resource) when { resource.ownr == principal };");
+    folder.write("shop/b.cedar", "permit (principal action, resource);");
+    folder.write("shop/store.toml", "tenant = \"any\"\n");
+    folder.write("other/schema.cedarschema", "entity U in [Nothing];");
+    folder.write("other/p.cedar", "permit (principal, action, resource);");
+    let started =
+        TestServer::try_start(Backend::Sqlite, crate::support::TestDatabase::new(Backend::Sqlite), folder.tweaks())
+            .await;
+    let Err((error, _database)) = started else { panic!("it started") };
+    let text = error.to_string();
+    for finding in ["a.cedar:1:45", "ownr", "b.cedar:1:19", "store.toml:1:1", "`other`", "Nothing"] {
+        assert!(text.contains(finding), "{finding} is not in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_saved_is_in_force_by_itself_and_what_is_broken_is_not() {
+    let (folder, app) = shop().await;
+    let before = store(&app).await;
+    assert_eq!((&before["health"], &before["policies"], &before["entities"]), (&json!("ok"), &json!(3), &json!(5)));
+    folder.write("shop/shop.cedar", "@id(\"nobody\") forbid (principal, action, resource);");
+    let changed = until(&app, |now| now["revision"] != before["revision"]).await;
+    assert_eq!(see(&app).await.expect(200).json()["decision"], "deny");
+    folder.write("shop/shop.cedar", "@id(\"half\") forbid (principal, act");
+    let broken = until(&app, |now| now["health"] == "failed").await;
+    assert_eq!(broken["revision"], changed["revision"], "what was in force stays");
+    assert_eq!(broken["error"]["findings"][0]["file"], "shop.cedar");
+    assert_eq!(broken["error"]["findings"][0]["source"], "@id(\"half\") forbid (principal, act");
+    assert_eq!(see(&app).await.expect(200).json()["decision"], "deny");
+    let ready = app.anonymous().get("/readyz").send().await.expect(200);
+    assert_eq!(ready.json(), json!({ "status": "degraded" }), "a stranger is told no more");
+    let told = app.root().get("/readyz").send().await.expect(200).json();
+    assert_eq!((&told["stores"][0]["name"], &told["stores"][0]["health"]), (&json!("shop"), &json!("failed")));
+    let metrics = app.root().get("/metrics").send().await.expect(200).text;
+    assert!(metrics.contains("gatewood_store_healthy{store=\"shop\"} 0"), "{metrics}");
+    folder.write("shop/shop.cedar", crate::support::SHOP_POLICIES);
+    let mended = until(&app, |now| now["health"] == "ok").await;
+    assert_eq!((&mended["revision"], &mended["error"]), (&before["revision"], &Value::Null));
+    assert_eq!(app.anonymous().get("/readyz").send().await.expect(200).json(), json!({ "status": "ok" }));
+}
+
+#[tokio::test]
+async fn a_folder_that_goes_away_leaves_what_was_in_force() {
+    let (folder, app) = shop().await;
+    std::fs::rename(folder.path("shop"), folder.path(".gone")).unwrap();
+    let gone = until(&app, |now| now["health"] == "failed").await;
+    assert!(gone["error"]["findings"][0]["message"].as_str().unwrap().contains("gone"), "{gone:#}");
+    assert_eq!(see(&app).await.expect(200).json()["decision"], "allow");
+    std::fs::rename(folder.path(".gone"), folder.path("shop")).unwrap();
+    until(&app, |now| now["health"] == "ok").await;
+}
+
+#[tokio::test]
+async fn a_new_folder_is_a_new_store() {
+    let (folder, app) = shop().await;
+    app.root().get("/v1/stores/fresh").send().await.expect(404);
+    folder.write(".fresh/schema.cedarschema", "entity U, R; action a appliesTo { principal: U, resource: R };");
+    folder.write(".fresh/p.cedar", "permit (principal, action, resource);");
+    std::fs::rename(folder.path(".fresh"), folder.path("fresh")).unwrap();
+    let began = Instant::now();
+    while app.root().get("/v1/stores/fresh").send().await.status != 200 {
+        assert!(began.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let names = app.root().get("/v1/stores").send().await.expect(200).json();
+    let names: Vec<&str> =
+        names["items"].as_array().unwrap().iter().map(|store| store["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["fresh", "gatewood", "shop"]);
+}
+
+#[tokio::test]
+async fn the_control_planes_policies_are_loaded_again_too_and_never_such_that_do_not_fit() {
+    let folder = StoreFolder::empty();
+    for entry in std::fs::read_dir("policies/gatewood").unwrap() {
+        let entry = entry.unwrap();
+        folder.write(
+            &format!("gatewood/{}", entry.file_name().to_str().unwrap()),
+            &std::fs::read_to_string(entry.path()).unwrap(),
+        );
+    }
+    let app = TestServer::start_with(Backend::Sqlite, folder.tweaks()).await;
+    let viewer = app.instance_key("viewer").await;
+    viewer.get("/v1/whoami").send().await.expect(200);
+    folder.write("gatewood/shut.cedar", "@id(\"shut\") @notice(\"Closed.\") forbid (principal, action == Gatewood::Action::\"WhoAmI\", resource) unless { principal in Gatewood::Role::\"root\" };");
+    let reload = app.root().post("/v1/stores/gatewood/reload").send().await.expect(200);
+    assert_eq!(reload.json()["outcome"], "loaded");
+    assert_eq!(viewer.get("/v1/whoami").send().await.expect(403).notices(), ["Closed."]);
+    folder.write("gatewood/shut.cedar", "permit (principal, action, resource);");
+    let reload = app.root().post("/v1/stores/gatewood/reload").send().await.expect(200).json();
+    assert_eq!(reload["outcome"], "failed", "a policy without an id");
+    assert_eq!(viewer.get("/v1/whoami").send().await.expect(403).notices(), ["Closed."]);
+}
+
+#[tokio::test]
+async fn a_candidate_is_reported_on_and_nothing_is_put_in_force() {
+    let (_folder, app) = shop().await;
+    let check = |body: Value| app.root().post("/v1/stores/shop/check").json(&body).send();
+    let before = store(&app).await;
+    let as_it_is = check(json!({})).await.expect(200).json();
+    assert_eq!((&as_it_is["valid"], &as_it_is["revision"]), (&json!(true), &before["revision"]));
+    let broken = json!({
+        "policies": { "a.cedar": "permit (principal, action, resource) when { resource.ownr == principal };" },
+        "entities": [{ "uid": "Shop::User::\"x\"", "attrs": {}, "parents": [] }],
+        "settings": "[search]\nmax_limit = 0\n",
+    });
+    let report = check(broken).await.expect(200).json();
+    assert_eq!(report["valid"], false);
+    let files: Vec<&str> =
+        report["findings"].as_array().unwrap().iter().map(|it| it["file"].as_str().unwrap()).collect();
+    assert!(["a.cedar", "entities.json", "store.toml"].iter().all(|file| files.contains(file)), "{report:#}");
+    let good =
+        check(json!({ "policies": { "a.cedar": "permit (principal, action, resource);" } })).await.expect(200).json();
+    assert_eq!((&good["valid"], &good["policies"], &good["in_force"]), (&json!(true), &json!(1), &before["revision"]));
+    assert_eq!(store(&app).await, before);
+    assert_eq!(check(json!({ "policy": {} })).await.expect(400).field(), "policy");
+}
+
+#[tokio::test]
+async fn stores_are_read_by_those_who_look_after_policies() {
+    let (_folder, app) = shop().await;
+    let tenant = app.tenant("Acme").await;
+    let (security, pep, theirs) =
+        (app.instance_key("security").await, app.instance_key("pep").await, app.key(&tenant, "security").await);
+    for path in
+        ["/v1/stores/shop", "/v1/stores/shop/schema", "/v1/stores/shop/policies", "/v1/stores/shop/policies/see"]
+    {
+        app.anonymous().get(path).send().await.expect(401);
+        pep.get(path).send().await.expect(403);
+        theirs.get(path).send().await.expect(403);
+        let answer = security.get(path).send().await.expect(200);
+        assert!(answer.header("gatewood-revision").is_some(), "{answer:#?}");
+    }
+    assert_eq!(theirs.get("/v1/stores").send().await.expect(200).json(), json!({ "items": [] }));
+    let policy = security.get("/v1/stores/shop/policies/owner-too-low").send().await.expect(200).json();
+    assert_eq!(
+        (&policy["effect"], &policy["file"], &policy["line"]),
+        (&json!("forbid"), &json!("shop.cedar"), &json!(8))
+    );
+    assert!(policy["text"].as_str().unwrap().starts_with("@id(\"owner-too-low\")"), "{policy:#}");
+    let missing = security.get("/v1/stores/shop/policies/no").send().await.expect(404);
+    assert!(missing.header("gatewood-revision").is_some(), "errors say the revision, too: {missing:#?}");
+    security.post("/v1/stores/shop/reload").send().await.expect(403);
+    security.post("/v1/stores/shop/check").json(&json!({})).send().await.expect(200);
+}
+
+#[tokio::test]
+async fn somebody_elses_folder_works_without_the_shipped_one() {
+    let (_folder, app) = shop().await;
+    let names = app.root().get("/v1/stores").send().await.expect(200).json();
+    assert_eq!(names["items"].as_array().unwrap().len(), 2, "{names:#}");
+    assert_eq!(see(&app).await.expect(200).json()["store"], "shop");
+}
+
+#[tokio::test]
+async fn the_shipped_example_answers() {
+    let app = TestServer::start_with(Backend::Sqlite, Tweaks::default()).await;
+    let body =
+        json!({ "principal": "User::\"alice\"", "action": "Action::\"view\"", "resource": "Photo::\"vacation.jpg\"" });
+    assert_eq!(app.root().post("/v1/is-authorized").json(&body).send().await.expect(200).json()["decision"], "allow");
+}
