@@ -18,11 +18,12 @@ pub(super) fn split(text: &str) -> Option<(&str, Cow<'_, str>)> {
     Some((of_type, Cow::Owned(id.into())))
 }
 
-/// Whether there is a quote that no backslash precedes, which would have ended the string.
+/// Whether there is a quote that no backslash precedes, or a line that a backslash ends: to the engine the
+/// string would have ended there.
 fn ends_within(quoted: &str) -> bool {
     let mut escaped = false;
     quoted.chars().any(|c| {
-        let ends = c == '"' && !escaped;
+        let ends = if escaped { c == '\n' } else { c == '"' };
         escaped = c == '\\' && !escaped;
         ends
     })
@@ -54,6 +55,7 @@ mod tests {
             "User::\"\\q\"",
             "User::\"\\u{110000}\"",
             "User::\"\\",
+            "User::\"\\\n\"",
             "User::\"a\" ",
         ] {
             assert_eq!(ours(bad), None, "{bad}");
