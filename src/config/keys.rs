@@ -84,12 +84,6 @@ pub const KEYS: &[Key] = &[
         "auto or embedded",
         "`auto` takes the control plane's policies from the folder where it has some, and refuses to fall back to the embedded ones on a database that was last used with a folder. `embedded` takes the embedded ones, whatever was used before.",
     )),
-    key(
-        "decision.default_store",
-        None,
-        "the name of a folder below `policies`",
-        "The store that is meant when a request names none. When nobody says, the only one beside `gatewood`; where there are several, a request must name one.",
-    ),
     secret(key(
         "root_api_key",
         None,
@@ -220,6 +214,12 @@ pub const KEYS: &[Key] = &[
         "Where the tokens of tenants' issuers have their roles. `root` is never one of them.",
     ),
     key("oidc.tenant_groups_claim", Some("groups"), CLAIM, "Where the tokens of tenants' issuers have their groups."),
+    key(
+        "decision.default_store",
+        None,
+        "the name of a folder below `policies`",
+        "The store that is meant when a request names none. When nobody says, the only one beside `gatewood`; where there are several, a request must name one.",
+    ),
     key(
         "decision_log.sink",
         Some("auto"),

@@ -95,6 +95,7 @@ impl<L: Load> Watcher<L> {
                 asked |= why == Wake::Asked;
             }
             if asked {
+                tracing::info!("asked to load the policies again");
                 self.stores.reload_all();
             }
         }

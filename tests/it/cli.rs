@@ -677,6 +677,7 @@ const COVERAGE: &[(&str, &str)] = &[
     ("oidc.clock_skew", "the_skew_is_what_the_configuration_says"),
     ("oidc.tenant_roles_claim", "the_claims_of_tenants_issuers_are_those_of_the_configuration"),
     ("oidc.tenant_groups_claim", "the_claims_of_tenants_issuers_are_those_of_the_configuration"),
+    ("decision.default_store", "a_request_names_the_store_where_there_are_several_and_no_default"),
     ("decision_log.sink", "it_goes_to_standard_output_where_there_is_no_file_or_when_it_is_told_to"),
     ("decision_log.path", "what_was_spilled_is_brought_back_by_the_next_start"),
     ("decision_log.overflow", "under_block_nothing_is_decided_that_cannot_be_recorded"),
@@ -701,6 +702,7 @@ fn every_key_of_the_configuration_has_a_test_that_sees_its_effect() {
     let source = [
         include_str!("cli.rs"),
         include_str!("cors.rs"),
+        include_str!("decisions.rs"),
         include_str!("decision_log.rs"),
         include_str!("issuers.rs"),
         include_str!("jwt/instance.rs"),
