@@ -103,16 +103,24 @@ fn request(flags: &DecideFlags) -> Result<Json, String> {
         return read(file);
     }
     let text = |text: &String| Ok(Json::Text(text.into()));
+    // Whoever types it need not say that an action is one.
+    let action = |name: &String| if name.contains("::") { text(name) } else { Ok(action_of_the_store(name)) };
     let json = |flag: &'static str| move |text: &String| inline(flag, text);
     let members = [
         ("principal", flags.principal.as_ref().map(text)),
-        ("action", flags.action.as_ref().map(text)),
+        ("action", flags.action.as_ref().map(action)),
         ("resource", flags.resource.as_ref().map(text)),
         ("context", flags.context.as_ref().map(json("--context"))),
         ("entities", flags.entities.as_ref().map(json("--entities"))),
     ];
     let given = members.into_iter().filter_map(|(name, value)| Some(value?.map(|value| (name.into(), value))));
     Ok(Json::Object(given.collect::<Result<_, String>>()?))
+}
+
+/// The action of this name in the store's default namespace.
+fn action_of_the_store(name: &str) -> Json {
+    let member = |key: &str, value: &str| (key.into(), Json::Text(value.into()));
+    Json::Object(vec![member("type", "Action"), member("id", name)])
 }
 
 /// JSON, or the file that has it.
@@ -145,9 +153,14 @@ fn open(folder: &Path) -> Result<Arc<Snapshot>, Failure> {
     if !folder.is_dir() {
         return Err(Failure::Text(format!("there is no folder `{}`", folder.display())));
     }
-    // What is written as `.` has a name, too.
-    let whole = fs::canonicalize(folder).map_err(|error| format!("`{}` cannot be read: {error}", folder.display()))?;
-    let name = whole.file_name().unwrap_or_default().to_string_lossy();
+    let name = match folder.file_name() {
+        Some(name) => name.to_owned(),
+        // What is written as `.` has a name, too.
+        None => {
+            fs::canonicalize(folder).ok().and_then(|whole| whole.file_name().map(ToOwned::to_owned)).unwrap_or_default()
+        }
+    };
+    let name = name.to_string_lossy();
     let source = StoreSource::from_folder(&name, folder).map_err(Failure::Store)?;
     load(&source).map(Arc::new).map_err(Failure::Store)
 }

@@ -125,7 +125,6 @@ mod tests {
         let shown = plain(vec![Finding::at("a.cedar", text, offset, "there is no `äge`")]);
         let expected = "\
 the policy store `photos` cannot be used:
-
   × there is no `äge`
    ╭─[a.cedar:3:18]
  3 │ when { principal.äge };
