@@ -44,7 +44,7 @@ struct Shown<'a> {
 impl<'a> Shown<'a> {
     fn of(finding: &'a Finding) -> Self {
         let line = finding.place.zip(finding.source.as_deref());
-        let line = line.map(|((line, column), text)| Line { file: &finding.file, line, column, text });
+        let line = line.map(|((number, column), text)| Line { file: &finding.file, number, column, text });
         let message = if line.is_some() { finding.message.clone() } else { finding.to_string() };
         Self { message, line }
     }
@@ -74,7 +74,7 @@ impl Diagnostic for Shown<'_> {
 struct Line<'a> {
     file: &'a str,
     /// From 1.
-    line: usize,
+    number: usize,
     /// From 1, in characters.
     column: usize,
     text: &'a str,
@@ -102,7 +102,7 @@ impl SourceCode for Line<'_> {
             self.file.to_owned(),
             self.text.as_bytes(),
             whole,
-            self.line.saturating_sub(1),
+            self.number.saturating_sub(1),
             self.column.saturating_sub(1),
             1,
         );
