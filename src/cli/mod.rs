@@ -1,9 +1,11 @@
 //! The command line: one subcommand, one file.
 
 mod config;
+mod decide;
 mod flags;
 mod keys;
 mod logging;
+mod report;
 mod secrets;
 mod serve;
 
@@ -28,6 +30,9 @@ enum Command {
     Serve(flags::ConfigFlags),
     /// Print the effective configuration with its origins and without its secrets.
     Config(flags::ConfigFlags),
+    /// Put one request to a folder of policies. Ends with 0 for allow, 2 for deny, 1 when there is no
+    /// answer, 3 when the store is not valid.
+    Decide(decide::DecideFlags),
     /// Make API keys.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -39,12 +44,18 @@ enum Command {
 /// What a subcommand ends with: nothing, or one text for the person who called it.
 type Outcome = Result<(), String>;
 
-/// Runs the program. Exit codes: 0 it was done, 1 it was not, 2 the arguments are wrong.
+/// Runs the program. Exit codes: 0 it was done, 1 it was not, 2 the arguments are wrong. `decide` has its own:
+/// 0 allow, 2 deny, 1 no answer, wrong arguments included, 3 the store is not valid.
 #[must_use]
 pub fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refused(&error),
+    };
+    let outcome = match arguments.command {
         Command::Serve(flags) => serve::run(&flags),
         Command::Config(flags) => config::run(&flags),
+        Command::Decide(flags) => return decide::run(&flags),
         Command::Keys(command) => keys::run(&command),
         Command::Secrets(command) => secrets::run(&command),
     };
@@ -54,6 +65,19 @@ pub fn main() -> ExitCode {
             complain(&error);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Prints what is wrong with the arguments, or the help that they ask for. A script that reads 2 as "deny" must
+/// not take a misspelt flag for one.
+fn refused(error: &clap::Error) -> ExitCode {
+    let decides = std::env::args_os().nth(1).is_some_and(|command| command == "decide");
+    // Where this cannot be printed, there is nowhere to say so.
+    let _ = error.print();
+    match error.exit_code() {
+        0 => ExitCode::SUCCESS,
+        _ if decides => ExitCode::FAILURE,
+        _ => ExitCode::from(2),
     }
 }
 

@@ -7,15 +7,15 @@ use futures_util::{Stream, stream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::flags::ConfigFlags;
-use super::{Outcome, block_on, logging};
-use crate::server::{Ambient, Server};
+use super::{Outcome, block_on, logging, report};
+use crate::server::{Ambient, Server, StartError};
 
 pub(super) fn run(flags: &ConfigFlags) -> Outcome {
     let config = flags.config()?;
     let traces = logging::start(&config.log, config.tracing.as_ref()).map_err(|error| error.to_string())?;
     let asked_to_stop = OnceLock::new();
     let outcome = block_on(async {
-        let server = Server::build(&config, Ambient::system()).await.map_err(|error| error.to_string())?;
+        let server = Server::build(&config, Ambient::system()).await.map_err(|error| told(&error))?;
         // From here on a signal is an orderly end, also one that comes between the line and the first request.
         let (signal, hangups) = (stop_signal()?, hangups()?);
         let stop = async {
@@ -34,6 +34,14 @@ pub(super) fn run(flags: &ConfigFlags) -> Outcome {
         traces.finish(config.server.drain_timeout.saturating_sub(spent).max(FLUSH));
     }
     outcome
+}
+
+/// Why there is no server, for the person who started it.
+fn told(error: &StartError) -> String {
+    match error {
+        StartError::Stores(stores) => report::findings(stores),
+        StartError::Text(_) | StartError::Database(_) => error.to_string(),
+    }
 }
 
 /// How long the last traces may take to leave, however long the requests took to finish.

@@ -32,6 +32,7 @@ use std::time::Duration;
 use actix_web::web;
 use ipnet::IpNet;
 
+pub(crate) use decisions::{DecisionBody, effect};
 pub use decode::{Decode, Parts, Permitted};
 pub use observe::observe;
 pub use openapi::document as openapi_document;

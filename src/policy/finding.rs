@@ -29,13 +29,18 @@ impl Finding {
         let before = text.get(..offset).unwrap_or(text);
         let line = before.matches('\n').count() + 1;
         let start = before.rsplit('\n').next().unwrap_or_default();
-        let column = start.chars().count() + 1;
-        let source = text.get(before.len() - start.len()..).and_then(|rest| rest.lines().next());
+        Self::in_line(file, text, (line, start.chars().count() + 1), message)
+    }
+
+    /// A finding at a line and a column of `text`, the content of `file`; both from 1.
+    pub(super) fn in_line(file: &str, text: &str, place: (usize, usize), message: impl fmt::Display) -> Self {
+        // Behind the last line break there is a line without text, which `lines` leaves out.
+        let source = text.lines().nth(place.0.saturating_sub(1)).unwrap_or_default();
         Self {
             file: file.to_owned(),
-            place: Some((line, column)),
+            place: Some(place),
             message: message.to_string(),
-            source: source.map(|line| line.chars().take(Self::LONGEST_SOURCE).collect()),
+            source: Some(source.chars().take(Self::LONGEST_SOURCE).collect()),
         }
     }
 

@@ -27,6 +27,7 @@ use crate::http::{Routes, routes};
 use crate::persistence::{
     ApiKeys, AuditEvents, Database, Instance, OidcConfigs, PoolSettings, StoreError, StoredOidcSettings, Tenants,
 };
+use crate::policy::Findings;
 use crate::stores::{PolicyFolders, Watcher};
 use crate::telemetry::Metrics;
 
@@ -68,6 +69,9 @@ pub enum StartError {
     /// What the database said.
     #[error("{0}")]
     Database(#[from] StoreError),
+    /// What is wrong with each policy store that cannot be loaded.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Stores(Vec<Findings>),
 }
 
 impl StartError {
@@ -90,7 +94,7 @@ impl StartError {
         let named = |text: &str| text.contains(&url.to_string());
         match self {
             Self::Database(error) if !named(&error.to_string()) => Self::Text(format!("{url}: {error}")),
-            other @ (Self::Text(_) | Self::Database(_)) => other,
+            other @ (Self::Text(_) | Self::Database(_) | Self::Stores(_)) => other,
         }
     }
 }

@@ -12,7 +12,9 @@ use crate::grpc::Methods;
 use crate::http::Routes;
 use crate::persistence::{ControlPolicies, Instance, InstanceRow};
 use crate::policy::{CONTROL_STORE, Differences, SourceFile};
-use crate::stores::{ControlCheck, ControlSource, Observer, PolicyFolders, PolicyStore, PolicyStores, Stores};
+use crate::stores::{
+    ControlCheck, ControlSource, Observer, OpenError, PolicyFolders, PolicyStore, PolicyStores, Stores,
+};
 
 /// The policy stores, loaded, and where those of the control plane are from.
 pub(super) struct ControlPlane {
@@ -51,8 +53,10 @@ impl ControlPlane {
         let root = root(config);
         let folders =
             PolicyFolders { root: root.is_dir().then_some(root), control, control_check: fits(routes, methods) };
-        let stores =
-            Stores::open(folders, clock.clone(), observer).map_err(|error| StartError::new(error.to_string()))?;
+        let stores = Stores::open(folders, clock.clone(), observer).map_err(|error| match error {
+            OpenError::Root(text) => StartError::new(text),
+            OpenError::Stores(findings) => StartError::Stores(findings),
+        })?;
         let store = stores.get(CONTROL_STORE).ok_or_else(|| StartError::new("the control plane has no policies"))?;
         if let Some(name) = config.default_store.as_ref().filter(|name| stores.get(name.as_str()).is_none()) {
             return Err(StartError::new(format!(

@@ -59,6 +59,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "http",
             "server",
             "telemetry",
+            "values",
         ],
     ),
 ];

@@ -17,7 +17,7 @@ pub(super) const BODY_LIMIT: usize = 1024 * 1024;
 /// The answer to a question.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Decision)]
-pub(super) struct DecisionBody<'a> {
+pub(crate) struct DecisionBody<'a> {
     /// `allow` or `deny`.
     #[schema(example = "allow")]
     decision: &'static str,
@@ -40,7 +40,7 @@ pub(super) struct DecisionBody<'a> {
 /// A policy that determined a decision.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DeterminingPolicy)]
-pub(super) struct DeterminingBody<'a> {
+pub(crate) struct DeterminingBody<'a> {
     /// Its id.
     id: &'a str,
     /// `permit` or `forbid`.
@@ -56,7 +56,7 @@ pub(super) struct DeterminingBody<'a> {
 /// A policy whose evaluation failed.
 #[derive(Serialize, ToSchema)]
 #[schema(as = PolicyError)]
-pub(super) struct PolicyErrorBody<'a> {
+pub(crate) struct PolicyErrorBody<'a> {
     /// Its id; `null` for callers who may not see the ids of policies.
     policy: Option<&'a str>,
     /// What went wrong.
@@ -64,7 +64,7 @@ pub(super) struct PolicyErrorBody<'a> {
 }
 
 /// `permit` or `forbid`.
-pub(super) const fn effect(effect: Effect) -> &'static str {
+pub(crate) const fn effect(effect: Effect) -> &'static str {
     match effect {
         Effect::Permit => "permit",
         Effect::Forbid => "forbid",

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::super::entities::{Facts, KnownBuilder, Node};
 use super::super::{Finding, SourceFile};
 use super::ActionLine;
-use super::policies::json_finding;
+use super::policies::{json_finding, offset_in};
 use crate::domain::Invalid;
 use crate::values::{ActionRead, EntityRead, Json, Listed, Missing, Reader, Types, Unknown};
 
@@ -57,7 +57,7 @@ impl EntityReader<'_> {
         });
         if let Err(Invalid { field, reason }) = kept {
             // The element is a part of the file's text, so where it lies tells its place.
-            let offset = text.as_ptr().addr().saturating_sub(self.file.text.as_ptr().addr());
+            let offset = offset_in(self.file, raw);
             let field = field.trim_start_matches('.');
             let message = format!("[{index}]{}{field} {reason}", if field.is_empty() { "" } else { "." });
             self.findings.push(Finding::at(&self.file.name, &self.file.text, offset, message));

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use cedar_policy::{EntityUid, Policy as CedarPolicy, PolicyId, PolicySet, SlotId, Template};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::super::source::is_json_policy_file;
 use super::super::{Annotations, Finding, SourceFile};
@@ -135,12 +136,13 @@ impl<'a> Policies<'a> {
             Ok(links) => links,
             Err(error) => return self.findings.push(json_finding(file, &error)),
         };
-        for link in links {
-            let message = match self.link(file, &link) {
-                Ok(()) => continue,
-                Err(message) => message,
-            };
-            self.findings.push(Finding::of_file(&file.name, format!("link `{}`: {message}", link.link_id)));
+        // It is a list, or it could not have been read; the second time tells where each link stands.
+        let places: Vec<&RawValue> = serde_json::from_str(&file.text).unwrap_or_default();
+        for (link, raw) in links.iter().zip(places) {
+            if let Err(message) = self.link(file, link) {
+                let message = format!("link `{}`: {message}", link.link_id);
+                self.findings.push(Finding::at(&file.name, &file.text, offset_in(file, raw), message));
+            }
         }
     }
 
@@ -186,14 +188,18 @@ struct Link {
 
 /// A finding about JSON that cannot be read, at its place.
 pub(super) fn json_finding(file: &SourceFile, error: &serde_json::Error) -> Finding {
-    let mut finding = Finding::of_file(&file.name, error);
-    if error.line() > 0 {
-        finding.place = Some((error.line(), error.column().max(1)));
-        // The place stands before the message already.
-        let at = format!(" at line {} column {}", error.line(), error.column());
-        finding.message = finding.message.strip_suffix(&at).map(str::to_owned).unwrap_or(finding.message);
+    if error.line() == 0 {
+        return Finding::of_file(&file.name, error);
     }
-    finding
+    // The place stands before the message already.
+    let (text, at) = (error.to_string(), format!(" at line {} column {}", error.line(), error.column()));
+    let message = text.strip_suffix(&at).unwrap_or(&text);
+    Finding::in_line(&file.name, &file.text, (error.line(), error.column().max(1)), message)
+}
+
+/// Where a part of a file's text lies in it, in bytes.
+pub(super) fn offset_in(file: &SourceFile, part: &RawValue) -> usize {
+    part.get().as_ptr().addr().saturating_sub(file.text.as_ptr().addr())
 }
 
 fn from_cedar(file: &SourceFile) -> Result<PolicySet, Vec<Finding>> {
