@@ -10,6 +10,7 @@ mod conformance;
 mod principal;
 mod request;
 mod resource;
+mod search;
 mod vocabulary;
 mod whole;
 
@@ -19,3 +20,4 @@ pub use authzen::{AuthzenQuestion, authzen};
 pub use principal::{Principals, principal_text};
 pub use request::{Mapped, MappingError, Question, map};
 pub use resource::Resource;
+pub use search::{Found, Search, Sought};
