@@ -389,8 +389,8 @@ mod tests {
             assert_eq!(named["requestBody"], default["requestBody"]);
             assert_ne!(named["operationId"], default["operationId"]);
             let parameters = |operation: &serde_json::Value| {
-                let names = operation["parameters"].as_array().unwrap().iter().map(|it| it["name"].to_string());
-                names.collect::<BTreeSet<_>>()
+                let each = operation["parameters"].as_array().unwrap().iter().map(|it| it["name"].to_string());
+                each.collect::<BTreeSet<_>>()
             };
             let more: Vec<_> = parameters(named).difference(&parameters(default)).cloned().collect();
             assert_eq!(more, ["\"store\""]);

@@ -81,16 +81,13 @@ pub(super) fn as_entities(parties: [(&str, &Name, Option<Said>); 2]) -> Vec<(Str
     let mut entities: Vec<(String, EntityRead)> = Vec::new();
     for (at, name, said) in parties {
         let Some(attributes) = said else { continue };
-        match entities.iter_mut().find(|(_, entity)| entity.uid == *name) {
-            Some((_, entity)) => {
-                for (name, value) in attributes {
-                    entity.attributes.entry(name).or_insert(value);
-                }
+        if let Some((_, entity)) = entities.iter_mut().find(|(_, entity)| entity.uid == *name) {
+            for (name, value) in attributes {
+                entity.attributes.entry(name).or_insert(value);
             }
-            None => {
-                let entity = EntityRead { attributes, ..EntityRead::bare(name.clone()) };
-                entities.push((at.to_owned(), entity));
-            }
+        } else {
+            let entity = EntityRead { attributes, ..EntityRead::bare(name.clone()) };
+            entities.push((at.to_owned(), entity));
         }
     }
     entities

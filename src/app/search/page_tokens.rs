@@ -61,7 +61,9 @@ fn put(hash: &mut Sha256, json: &Json) {
         Json::List(elements) => {
             hash.update([5]);
             hash.update((elements.len() as u64).to_le_bytes());
-            elements.iter().for_each(|element| put(hash, element));
+            for element in elements {
+                put(hash, element);
+            }
         }
         Json::Object(members) => {
             hash.update([6]);
