@@ -102,11 +102,14 @@ impl PageTokens {
         Self { keys }
     }
 
-    /// Numbers in little endian, then the tag over them and what they are bound to; in base64url.
+    /// The numbers in little endian, hidden, then the tag over them and what they are bound to; in base64url.
+    /// They are hidden because the number of a candidate tells how many others there are.
     pub(super) fn write(&self, place: Place, binding: &Binding) -> String {
-        let numbers = [place.candidate.to_le_bytes(), place.limit.to_le_bytes()].concat();
-        let tag = self.keys.first().map(|key| key.tag(&Self::text(&numbers, binding)));
-        BASE64_URL_SAFE_NO_PAD.encode([numbers, tag.unwrap_or_default().to_vec()].concat())
+        let mut numbers = [place.candidate.to_le_bytes(), place.limit.to_le_bytes()].concat();
+        let Some(key) = self.keys.first() else { return String::new() };
+        let tag = key.tag(&Self::text(&numbers, binding));
+        Self::hide(&mut numbers, key, &tag);
+        BASE64_URL_SAFE_NO_PAD.encode([&numbers[..], &tag[..]].concat())
     }
 
     /// # Errors
@@ -115,8 +118,11 @@ impl PageTokens {
         let read = || {
             let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).ok()?;
             let (numbers, tag) = bytes.split_at_checked(Self::NUMBERS)?;
-            let text = Self::text(numbers, binding);
-            self.keys.iter().any(|key| key.verifies(&text, tag)).then_some(())?;
+            let numbers = self.keys.iter().find_map(|key| {
+                let mut numbers = numbers.to_vec();
+                Self::hide(&mut numbers, key, tag);
+                key.verifies(&Self::text(&numbers, binding), tag).then_some(numbers)
+            })?;
             let (candidate, limit) = numbers.split_first_chunk()?;
             let place =
                 Place { candidate: u32::from_le_bytes(*candidate), limit: u32::from_le_bytes(limit.try_into().ok()?) };
@@ -126,6 +132,13 @@ impl PageTokens {
             let reason = "is none that this search was given for the version of the store that is in force; begin anew without it";
             Invalid::new("page.token", reason)
         })
+    }
+
+    /// Hides the numbers, or shows them again. The tag is another one for other numbers, so no two are hidden
+    /// behind the same bytes.
+    fn hide(numbers: &mut [u8], key: &MacKey, tag: &[u8]) {
+        let cover = key.derive("numbers").tag(tag);
+        numbers.iter_mut().zip(cover).for_each(|(byte, cover)| *byte ^= cover);
     }
 
     fn text(numbers: &[u8], binding: &Binding) -> Vec<u8> {
@@ -176,6 +189,13 @@ mod tests {
         assert!(tokens(&[2]).read(&token, &binding).is_err());
         assert!(tokens(&[]).read(&token, &binding).is_err());
         assert_eq!(tokens(&[2, 1]).read(&token, &binding), Ok(PLACE));
+    }
+
+    #[test]
+    fn a_token_does_not_show_how_many_candidates_there_are() {
+        let token = BASE64_URL_SAFE_NO_PAD.decode(tokens(&[1]).write(PLACE, &Binding([5; 32]))).unwrap();
+        assert_ne!(token[..4], PLACE.candidate.to_le_bytes());
+        assert_ne!(token[4..8], PLACE.limit.to_le_bytes());
     }
 
     #[test]
