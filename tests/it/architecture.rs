@@ -27,7 +27,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("grpc", &["domain", "app", "policy", "transport", "proto", "telemetry"]),
     (
         "http",
-        &["domain", "app", "authn", "policy", "mapping", "values", "audit", "transport", "proto", "grpc", "telemetry"],
+        &[
+            "domain",
+            "app",
+            "authn",
+            "policy",
+            "mapping",
+            "values",
+            "audit",
+            "stores",
+            "transport",
+            "proto",
+            "grpc",
+            "telemetry",
+        ],
     ),
     (
         "server",
