@@ -183,6 +183,10 @@ impl Asking<'_> {
     /// Hands the decisions to the decision log, each with what the guard said. Under `block` this waits
     /// for room, and nothing is answered that was not recorded.
     pub async fn finish(self) {
+        if self.records.borrow().is_empty() {
+            // No question was put to the policies; the guard's own record stays what it is.
+            return;
+        }
         let guard = self.guard.record.fold();
         for mut record in self.records.into_inner() {
             record.guard.clone_from(&guard);

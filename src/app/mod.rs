@@ -15,6 +15,7 @@ pub mod oidc_config;
 pub mod oidc_settings;
 mod rate_limit;
 mod rehearsal;
+pub mod search;
 pub mod service;
 pub mod stores;
 pub mod tenants;
@@ -29,6 +30,7 @@ pub use guard::{Guard, Permit};
 pub use oidc_check::OidcChecks;
 pub use rehearsal::Rehearsal;
 
+use self::search::Searches;
 use self::service::{ReadHealth, ReadMetrics, ReadReadiness};
 use crate::audit::{DecisionLog, Room};
 use crate::authn::Authenticator;
@@ -53,6 +55,8 @@ pub struct App {
     pub decisions: DecisionLog,
     /// Leave to try out a version of a store, which takes a processor for a while.
     pub store_checks: Arc<Semaphore>,
+    /// How the platform's stores are searched.
+    pub searches: Searches,
     /// What time it is.
     pub clock: Clock,
     /// Where ids and keys are drawn from.

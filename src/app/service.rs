@@ -57,6 +57,26 @@ about_the_instance! {
     UseUnknownRoute, None
 }
 
+/// Where are the endpoints of AuthZEN?
+#[derive(Debug, Clone)]
+pub struct ReadAuthzenConfiguration {
+    /// What they lie below: a URL without a slash at its end.
+    pub base: String,
+}
+
+impl Command for ReadAuthzenConfiguration {
+    const ACTION: ActionUse =
+        ActionUse { name: "ReadAuthzenConfiguration", group: None, resources: &["Instance"], context: "" };
+
+    fn resource(&self) -> Resource {
+        Resource::Instance
+    }
+
+    fn example() -> Self {
+        Self { base: String::new() }
+    }
+}
+
 /// Which policies was it? Asked of every denial by the guard, and of every decision of a platform's store.
 #[derive(Debug, Clone)]
 pub struct SeePolicyIds {
@@ -162,6 +182,12 @@ impl App {
             stores_healthy: stores_healthy && self.stores.registry().refused().is_empty(),
             failed_stores,
         }
+    }
+
+    /// What the endpoints of AuthZEN lie below.
+    #[must_use]
+    pub fn authzen_configuration(&self, permit: Permit<ReadAuthzenConfiguration>) -> String {
+        permit.into_command().base
     }
 
     /// All metrics, as [`Metrics::encode`](crate::telemetry::Metrics::encode) writes them.

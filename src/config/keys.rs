@@ -130,6 +130,12 @@ pub const KEYS: &[Key] = &[
         "How long accepted requests may take to finish after SIGTERM or SIGINT.",
     ),
     key(
+        "server.public_url",
+        None,
+        "an http or https URL without user, query and fragment, like https://gatewood.example.com",
+        "Where clients reach HTTP, for URLs in answers (AuthZEN's metadata), which are never made of what a request says. AuthZEN wants `https`. When nobody says, the scheme and the address that is listened on.",
+    ),
+    key(
         "server.trusted_proxies",
         Some(""),
         NETWORKS,

@@ -91,6 +91,8 @@ pub struct ServerConfig {
     pub body_timeout: Duration,
     /// How long accepted requests may take to finish after a signal to stop.
     pub drain_timeout: Duration,
+    /// Where clients reach HTTP; `None`: at the address that is listened on.
+    pub public_url: Option<Url>,
     /// Whose `X-Forwarded-For` counts.
     pub trusted_proxies: Vec<IpNet>,
     /// Which web pages may call from a browser.

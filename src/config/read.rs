@@ -57,6 +57,7 @@ impl Config {
                 },
                 body_timeout: reader.duration("server.body_timeout")?,
                 drain_timeout: reader.duration("server.drain_timeout")?,
+                public_url: reader.optional("server.public_url", plain_url)?,
                 trusted_proxies: reader.value("server.trusted_proxies", networks)?,
                 cors_origins: reader.list("server.cors_origins", WebOrigin::parse)?,
             },
@@ -134,14 +135,14 @@ fn decision_log(reader: &Reader<'_>) -> Result<DecisionLogConfig, ConfigError> {
 fn tracing(reader: &Reader<'_>) -> Result<Option<TracingConfig>, ConfigError> {
     let ratio = |text: &str| text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
     let name = |text: &str| printable("", text, 255).is_ok().then(|| text.to_owned());
-    let otlp_endpoint = reader.optional("tracing.otlp_endpoint", collector)?;
+    let otlp_endpoint = reader.optional("tracing.otlp_endpoint", plain_url)?;
     let sample_ratio = reader.value("tracing.sample_ratio", ratio)?;
     let service_name = reader.value("tracing.service_name", name)?;
     Ok(otlp_endpoint.map(|otlp_endpoint| TracingConfig { otlp_endpoint, sample_ratio, service_name }))
 }
 
 /// A URL below which there can be a path.
-fn collector(text: &str) -> Option<Url> {
+fn plain_url(text: &str) -> Option<Url> {
     let plain = |url: &Url| {
         let is_http = matches!(url.scheme(), "http" | "https");
         let credentials = !url.username().is_empty() || url.password().is_some();

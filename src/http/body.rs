@@ -20,6 +20,8 @@ pub enum Body {
     Json,
     /// JSON, or nothing.
     OptionalJson,
+    /// JSON, as AuthZEN asks for it: what cannot be read for its media type is a bad request like any other.
+    Access,
     /// JSON, or nothing, whatever `Content-Type` says: as grpc-gateway reads it.
     AnyType,
 }
@@ -68,12 +70,20 @@ pub(super) async fn read(
         return Ok(bytes);
     }
     if body != Body::AnyType && !says_json(headers) {
-        return Err(Problem::unsupported_media_type(
-            "the body must be application/json, and `Content-Type` must say so",
-        ));
+        return Err(match body {
+            Body::Access => Invalid::new("Content-Type", "must be application/json").into(),
+            Body::None | Body::Json | Body::OptionalJson | Body::AnyType => {
+                Problem::unsupported_media_type("the body must be application/json, and `Content-Type` must say so")
+            }
+        });
     }
     if headers.get_all(CONTENT_ENCODING).any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Err(Problem::unsupported_media_type("the body must not be compressed"));
+        return Err(match body {
+            Body::Access => Invalid::new("Content-Encoding", "must not be there: bodies are not compressed").into(),
+            Body::None | Body::Json | Body::OptionalJson | Body::AnyType => {
+                Problem::unsupported_media_type("the body must not be compressed")
+            }
+        });
     }
     Ok(bytes)
 }

@@ -93,13 +93,31 @@ impl Parts<'_> {
         Ok(conditions::read(self.request.headers())?)
     }
 
+    /// The store that the path names.
+    ///
+    /// # Errors
+    /// When it is no name of a store.
+    pub fn named_store(&self) -> Result<Option<StoreName>, Problem> {
+        let name = self.request.match_info().get("store");
+        Ok(name.map(|name| StoreName::parse("store", name)).transpose()?)
+    }
+
+    /// Where clients reach this server, without a slash at its end.
+    ///
+    /// # Errors
+    /// When that was never settled: then the server was put together without it.
+    pub fn public_url(&self) -> Result<&str, Problem> {
+        let url = incoming::state(self.request)?.public_url.get();
+        url.map(String::as_str).ok_or_else(|| Problem::internal("the server does not know its own URL"))
+    }
+
     /// The store that the path names, else the default one, and the revision that it must have had.
     ///
     /// # Errors
     /// When none is named and there is no default; when the header is no revision.
     pub fn store(&self) -> Result<StoreTarget, Problem> {
-        let name = match self.request.match_info().get("store") {
-            Some(name) => StoreName::parse("store", name)?,
+        let name = match self.named_store()? {
+            Some(name) => name,
             None => self.app.stores.default_store().ok_or_else(|| {
                 Invalid::new("store", "is not said, and there is no default one: name it in the path")
             })?,

@@ -6,6 +6,7 @@
 mod admin_dialect;
 mod api_keys;
 mod audit_events;
+mod authzen;
 mod body;
 mod conditions;
 mod decisions;
@@ -26,7 +27,7 @@ mod service;
 mod stores;
 mod tenants;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::web;
@@ -51,6 +52,9 @@ pub struct HttpState {
     pub settings: HttpSettings,
     /// What answers gRPC-Web.
     pub grpc_web: Web,
+    /// Where clients reach this server, without a slash at its end. Unless it is configured, it is known once
+    /// the port is bound.
+    pub public_url: OnceLock<String>,
 }
 
 /// Limits and trust of the HTTP server.

@@ -12,7 +12,10 @@ use utoipa::{OpenApi, openapi};
 use super::admin_dialect::{self, StatusBody, StatusDetail};
 use super::body::Body;
 use super::problem::{Details, ProblemBody};
-use super::{Route, TenantHeader, api_keys, audit_events, oidc_config, oidc_settings, routes, service, tenants};
+use super::{
+    Route, TenantHeader, api_keys, audit_events, authzen, decisions, oidc_config, oidc_settings, routes, service,
+    stores, tenants,
+};
 use crate::app::Command;
 use crate::app::oidc_check::CheckOidcConfig;
 
@@ -46,6 +49,21 @@ use crate::app::oidc_check::CheckOidcConfig;
         api_keys::suspend::post,
         api_keys::resume::post,
         audit_events::list::get,
+        stores::list::get,
+        stores::read::get,
+        stores::schema::get,
+        stores::policies::get,
+        stores::policy::get,
+        stores::reload::post,
+        stores::check::post,
+        decisions::single::post,
+        decisions::batch::post,
+        authzen::evaluation::post,
+        authzen::evaluations::post,
+        authzen::search::subject::post,
+        authzen::search::resource::post,
+        authzen::search::action::post,
+        authzen::metadata::get,
     )
 )]
 struct Document;
@@ -68,12 +86,31 @@ pub fn document() -> openapi::OpenApi {
         }
     }
     for route in routes().iter() {
+        describe_of_a_store(&mut document.paths, route.path);
         let item = document.paths.paths.get_mut(route.path);
         if let Some(operation) = item.and_then(|item| operation_mut(item, route)) {
             complete(operation, route);
         }
     }
     document
+}
+
+/// What is asked of the default store is asked of another at a path with its name, by the same handler: the
+/// description of the one is that of the other, with the store's name.
+fn describe_of_a_store(paths: &mut openapi::Paths, path: &str) {
+    const STORE: &str = "/stores/{store}";
+    if paths.paths.contains_key(path) || !path.contains(STORE) {
+        return;
+    }
+    let Some(mut item) = paths.paths.get(&path.replace(STORE, "")).cloned() else { return };
+    for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let store = ParameterBuilder::new().name("store").parameter_in(ParameterIn::Path).schema(Some(text));
+        let store = store.required(Required::True).description(Some("The store's name")).build();
+        operation.parameters.get_or_insert_default().push(RefOr::T(store));
+        operation.operation_id = operation.operation_id.take().map(|id| format!("{id}OfStore"));
+    }
+    paths.paths.insert(path.to_owned(), item);
 }
 
 /// The operation of a route.
@@ -259,7 +296,7 @@ const ANSWERS: [Answer; 13] = [
         status: "415",
         name: "UnsupportedMediaType",
         description: "The body is not JSON: `unsupported_media_type`",
-        of: has_body,
+        of: minds_media_type,
     },
     Answer {
         status: "429",
@@ -288,6 +325,10 @@ fn has_body(route: &Route) -> bool {
     route.body != Body::None
 }
 
+fn minds_media_type(route: &Route) -> bool {
+    has_body(route) && route.body != Body::Access
+}
+
 fn is_conditional(route: &Route) -> bool {
     route.conditional
 }
@@ -298,7 +339,7 @@ fn is_limited(route: &Route) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use proptest::strategy::{Strategy, ValueTree};
     use proptest::test_runner::TestRunner;
@@ -322,12 +363,37 @@ mod tests {
     }
 
     #[test]
-    fn an_operation_is_called_like_its_action() {
+    fn an_operation_is_called_like_its_action_where_it_is_the_only_one() {
         let mut document = document();
-        for route in routes().iter() {
+        let mut names: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        let routes = routes();
+        for route in routes.iter() {
             let item = document.paths.paths.get_mut(route.path).unwrap();
             let operation = operation_mut(item, route).unwrap();
-            assert_eq!(operation.operation_id.as_deref(), Some(route.action.name));
+            names.entry(operation.operation_id.clone().unwrap()).or_default().push(route.action.name);
+        }
+        for route in routes.iter() {
+            let of_action = |actions: &&Vec<&str>| actions.contains(&route.action.name);
+            let only = names.values().filter(of_action).count() == 1;
+            assert!(!only || names.contains_key(route.action.name), "{}", route.action.name);
+        }
+        assert!(names.values().all(|actions| actions.len() == 1), "{names:?}");
+    }
+
+    #[test]
+    fn what_is_asked_of_a_store_by_its_name_is_described_as_what_is_asked_of_the_default_one() {
+        let document = serde_json::to_value(document()).unwrap();
+        for path in ["/stores/{store}/access/v1/evaluation", "/v1/stores/{store}/is-authorized/batch"] {
+            let named = &document["paths"][path]["post"];
+            let default = &document["paths"][path.replace("/stores/{store}", "")]["post"];
+            assert_eq!(named["requestBody"], default["requestBody"]);
+            assert_ne!(named["operationId"], default["operationId"]);
+            let parameters = |operation: &serde_json::Value| {
+                let each = operation["parameters"].as_array().unwrap().iter().map(|it| it["name"].to_string());
+                each.collect::<BTreeSet<_>>()
+            };
+            let more: Vec<_> = parameters(named).difference(&parameters(default)).cloned().collect();
+            assert_eq!(more, ["\"store\""]);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Every route. What a route's command may do is said by the policies under `policies/gatewood`.
 
-use super::{Routes, api_keys, audit_events, decisions, oidc_config, oidc_settings, service, stores, tenants};
+use super::{Routes, api_keys, audit_events, authzen, decisions, oidc_config, oidc_settings, service, stores, tenants};
 
 /// The table of routes.
 #[must_use]
@@ -44,4 +44,16 @@ pub fn routes() -> Routes {
         .post("/v1/stores/{store}/is-authorized-with-token", decisions::with_token::post)
         .post("/v1/stores/{store}/is-authorized", decisions::single::post)
         .post("/v1/stores/{store}/is-authorized/batch", decisions::batch::post)
+        .post("/access/v1/evaluation", authzen::evaluation::post)
+        .post("/access/v1/evaluations", authzen::evaluations::post)
+        .post("/access/v1/search/subject", authzen::search::subject::post)
+        .post("/access/v1/search/resource", authzen::search::resource::post)
+        .post("/access/v1/search/action", authzen::search::action::post)
+        .get("/.well-known/authzen-configuration", authzen::metadata::get)
+        .post("/stores/{store}/access/v1/evaluation", authzen::evaluation::post)
+        .post("/stores/{store}/access/v1/evaluations", authzen::evaluations::post)
+        .post("/stores/{store}/access/v1/search/subject", authzen::search::subject::post)
+        .post("/stores/{store}/access/v1/search/resource", authzen::search::resource::post)
+        .post("/stores/{store}/access/v1/search/action", authzen::search::action::post)
+        .get("/.well-known/authzen-configuration/stores/{store}", authzen::metadata::get)
 }

@@ -12,7 +12,7 @@ use crate::domain::invalid::{quoted, shown};
 use crate::domain::{Invalid, Timestamp};
 use crate::policy::{Laid, Node, Overlay, RequestAttributes, Snapshot, World};
 use crate::values::{
-    ActionShape, EntityRead, Extension, Json, Listed, Missing, Reader, RecordShape, Shape, TypeId, Unknown,
+    ActionShape, EntityRead, Extension, Field, Json, Listed, Missing, Reader, RecordShape, Shape, TypeId, Unknown,
 };
 
 /// Why a question is not put to the policies.
@@ -49,7 +49,7 @@ pub(super) struct Asked<'s, 'j> {
     pub(super) resource: Name,
     /// The members of the context; the last of two of one name counts.
     pub(super) context: Vec<(&'j str, &'j Json)>,
-    pub(super) entities: Vec<Said>,
+    pub(super) entities: Vec<Statement>,
 }
 
 impl<'s> Asked<'s, '_> {
@@ -140,7 +140,7 @@ impl<'j> Members<'j> {
                 let read = |(index, json)| {
                     let at = format!("entities[{index}]");
                     match reader.listed(json, &at)? {
-                        Listed::Entity(entity) => Ok(Some(Said { at, entity, proved: false })),
+                        Listed::Entity(entity) => Ok(Some(Statement { at, entity, proved: false })),
                         // Actions are the schema's; sending them along changes nothing.
                         Listed::Action(_) => Ok(None),
                     }
@@ -154,7 +154,7 @@ impl<'j> Members<'j> {
 }
 
 /// What a request says of an entity.
-pub(super) struct Said {
+pub(super) struct Statement {
     /// Where in the request it stands.
     pub(super) at: String,
     pub(super) entity: EntityRead,
@@ -175,7 +175,7 @@ pub(super) fn object<'j>(json: Option<&'j Json>, at: &str) -> Result<Vec<(&'j st
 }
 
 /// Whether the action applies to entities of this type.
-fn applies(snapshot: &Snapshot, action: &ActionShape, part: &str, of_type: TypeId) -> Result<(), Refusal> {
+pub(super) fn applies(snapshot: &Snapshot, action: &ActionShape, part: &str, of_type: TypeId) -> Result<(), Refusal> {
     let allowed = if part == "principal" { action.principals() } else { action.resources() };
     if allowed.contains(&of_type) {
         return Ok(());
@@ -191,14 +191,20 @@ fn applies(snapshot: &Snapshot, action: &ActionShape, part: &str, of_type: TypeI
     Err(Refusal::Unknown(Invalid::new(part, reason)))
 }
 
+const NOW: &str = "now";
+
+/// Whether Gatewood itself gives this attribute of a context where nobody sent it: the time.
+pub(super) fn is_supplied(field: &Field) -> bool {
+    field.name == NOW && matches!(field.shape, Shape::Extension(Extension::Datetime))
+}
+
 /// Reads the context, and gives it the time where the schema wants one that nobody sent.
-fn read_context(
+pub(super) fn read_context(
     reader: &Reader<'_>,
     shape: &RecordShape,
     members: &[(&str, &Json)],
     now: Timestamp,
 ) -> Result<BTreeMap<SmolStr, Value>, Invalid> {
-    const NOW: &str = "now";
     let mut values = BTreeMap::new();
     for (name, json) in members {
         match shape.get(name) {
@@ -215,7 +221,7 @@ fn read_context(
             }
         }
     }
-    if let Some(field) = shape.get(NOW).filter(|field| matches!(field.shape, Shape::Extension(Extension::Datetime))) {
+    if let Some(field) = shape.get(NOW).filter(|field| is_supplied(field)) {
         if !values.contains_key(NOW) {
             let text = now.to_rfc3339_opts(SecondsFormat::Millis, true);
             values.insert(field.name.clone(), reader.value(&field.shape, &Json::Text(text.into()), "context.now")?);
@@ -228,12 +234,12 @@ fn read_context(
 }
 
 /// Lays the request's entities over those that are stored.
-fn overlay(snapshot: &Snapshot, entities: Vec<Said>) -> Result<Overlay, Invalid> {
+pub(super) fn overlay(snapshot: &Snapshot, entities: Vec<Statement>) -> Result<Overlay, Invalid> {
     let known = snapshot.known();
     let mut overlay = Overlay::over(known);
     overlay.overrides = snapshot.settings().request_attributes == RequestAttributes::Override;
     let mut has_parents = false;
-    for Said { at, entity, proved } in entities {
+    for Statement { at, entity, proved } in entities {
         let EntityRead { uid: (of_type, id), attributes, tags, parents } = entity;
         let node = overlay.number(known, of_type, &id);
         let parents: Vec<Node> = parents.iter().map(|(of_type, id)| overlay.number(known, *of_type, id)).collect();

@@ -4,9 +4,12 @@
 //! action is `{name, properties?}`. What the schema does not know among properties and context is passed
 //! over, as the specification's forward compatibility asks; what it knows must be of its type.
 
+use std::collections::BTreeMap;
+
+use cedar_policy_core::ast::Value;
 use smol_str::SmolStr;
 
-use super::access::{ACTION_PROPERTIES, Asked, Name, Refusal, Said, object};
+use super::access::{ACTION_PROPERTIES, Asked, Name, Refusal, Statement, object};
 use super::request::Mapped;
 use crate::domain::invalid::{quoted, shown};
 use crate::domain::{Invalid, Timestamp};
@@ -61,37 +64,39 @@ pub(super) fn with_action_properties<'j>(
     context
 }
 
-/// The properties of subject and resource, as entities. Where both are one entity, what is said of the
+/// What is said of an entity, by the name of the attribute.
+pub(super) type Said = BTreeMap<SmolStr, Value>;
+
+/// The properties of subject and resource, as entities.
+fn entities(reader: &Reader<'_>, parties: [(Party<'_>, &Name); 2]) -> Result<Vec<Statement>, Invalid> {
+    let [subject, resource] = parties;
+    let subject = (subject.0.at, subject.1, subject.0.said(reader, subject.1.0)?);
+    let resource = (resource.0.at, resource.1, resource.0.said(reader, resource.1.0)?);
+    Ok(as_entities([subject, resource]))
+}
+
+/// What is said of subject and resource, as entities. Where both are one entity, what is said of the
 /// subject counts.
-pub(super) fn entities<const N: usize>(
-    reader: &Reader<'_>,
-    parties: [(Party<'_>, &Name); N],
-) -> Result<Vec<Said>, Invalid> {
-    let mut entities: Vec<Said> = Vec::new();
-    for (party, name) in parties {
-        let Some(properties) = party.properties else { continue };
-        let shape = reader.types.entity(name.0);
-        let read = reader.record(&shape.attributes, properties, "");
-        let attributes = read.map_err(|invalid| invalid.below(&format!("{}.properties", party.at)))?;
-        match entities.iter_mut().find(|said| said.entity.uid == *name) {
-            Some(Said { entity, .. }) => {
-                for (name, value) in attributes {
-                    entity.attributes.entry(name).or_insert(value);
-                }
+pub(super) fn as_entities(parties: [(&str, &Name, Option<Said>); 2]) -> Vec<Statement> {
+    let mut entities: Vec<Statement> = Vec::new();
+    for (at, name, said) in parties {
+        let Some(attributes) = said else { continue };
+        if let Some(Statement { entity, .. }) = entities.iter_mut().find(|said| said.entity.uid == *name) {
+            for (name, value) in attributes {
+                entity.attributes.entry(name).or_insert(value);
             }
-            None => {
-                let entity = EntityRead { attributes, ..EntityRead::bare(name.clone()) };
-                entities.push(Said { at: party.at.to_owned(), entity, proved: false });
-            }
+        } else {
+            let entity = EntityRead { attributes, ..EntityRead::bare(name.clone()) };
+            entities.push(Statement { at: at.to_owned(), entity, proved: false });
         }
     }
-    Ok(entities)
+    entities
 }
 
 /// A subject or a resource, before the store is asked.
 #[derive(Clone, Copy)]
 pub(super) struct Party<'j> {
-    at: &'static str,
+    pub(super) at: &'static str,
     of_type: &'j str,
     id: Option<&'j str>,
     properties: Option<&'j Json>,
@@ -116,6 +121,18 @@ impl<'j> Party<'j> {
         let properties = members.get("properties");
         object(properties, &format!("{at}.properties"))?;
         Ok(Self { at, of_type, id, properties })
+    }
+
+    /// Its type, as the request has it.
+    pub(super) const fn called(&self) -> &'j str {
+        self.of_type
+    }
+
+    /// What its properties say of it.
+    pub(super) fn said(&self, reader: &Reader<'_>, of_type: TypeId) -> Result<Option<Said>, Invalid> {
+        let Some(properties) = self.properties else { return Ok(None) };
+        let read = reader.record(&reader.types.entity(of_type).attributes, properties, "");
+        read.map(Some).map_err(|invalid| invalid.below(&format!("{}.properties", self.at)))
     }
 
     /// Its type in the schema.

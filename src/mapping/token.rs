@@ -2,7 +2,7 @@
 
 use smol_str::SmolStr;
 
-use super::access::{Members, Name, Refusal, Said};
+use super::access::{Members, Name, Refusal, Statement};
 use super::request::Mapped;
 use crate::domain::{Invalid, Timestamp, User};
 use crate::policy::{Snapshot, TokenIds};
@@ -22,7 +22,7 @@ pub fn with_token(snapshot: &Snapshot, body: &Json, user: &User, now: Timestamp)
     let EntityRead { uid, mut attributes, tags: _, parents } = proved.entity;
     let mut tags = std::collections::BTreeMap::new();
     if let Some(place) = asked.entities.iter().position(|said| said.entity.uid == uid) {
-        let Said { at, entity, .. } = asked.entities.remove(place);
+        let Statement { at, entity, .. } = asked.entities.remove(place);
         if !entity.parents.is_empty() {
             return Err(Invalid::new(
                 format!("{at}.parents"),
@@ -36,14 +36,14 @@ pub fn with_token(snapshot: &Snapshot, body: &Json, user: &User, now: Timestamp)
     }
     let widened =
         asked.entities.iter().find(|said| parents.contains(&said.entity.uid) && !said.entity.parents.is_empty());
-    if let Some(Said { at, .. }) = widened {
+    if let Some(Statement { at, .. }) = widened {
         return Err(Invalid::new(
             format!("{at}.parents"),
             "cannot be given: the token has this group, as it is stored",
         ));
     }
     let entity = EntityRead { uid, attributes, tags, parents };
-    asked.entities.push(Said { at: "token".to_owned(), entity, proved: true });
+    asked.entities.push(Statement { at: "token".to_owned(), entity, proved: true });
     asked.place(snapshot, &reader, now).map_err(Refusal::into_invalid)
 }
 

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::StoreError;
-use crate::domain::{Entropy, OidcConfigId, TenantId};
+use crate::domain::{Entropy, MacKey, OidcConfigId, TenantId};
 
 /// The keys that seal secrets: the primary one seals, all of them open.
 ///
@@ -20,7 +20,13 @@ use crate::domain::{Entropy, OidcConfigId, TenantId};
 /// material is wiped when the ring is dropped.
 pub struct KeyRing {
     primary: String,
-    keys: HashMap<String, XChaCha20Poly1305>,
+    keys: HashMap<String, Key>,
+}
+
+struct Key {
+    cipher: XChaCha20Poly1305,
+    /// What other keys are derived from. It seals nothing itself.
+    root: MacKey,
 }
 
 /// Why a text is no key ring. Nothing of the text is in it.
@@ -58,9 +64,8 @@ impl KeyRing {
                 None => (None, entry.trim()),
             };
             let bytes = Zeroizing::new(STANDARD.decode(key).map_err(|_secret| wrong("is not standard base64"))?);
-            if bytes.len() != Self::KEY_BYTES {
-                return Err(wrong(&format!("has {} bytes", bytes.len())));
-            }
+            let material = <[u8; Self::KEY_BYTES]>::try_from(bytes.as_slice()).map(Zeroizing::new);
+            let material = material.map_err(|_length| wrong(&format!("has {} bytes", bytes.len())))?;
             let id = match id {
                 Some(id) if is_id(id) => id.to_owned(),
                 Some(_) => return Err(wrong("has an id that is not 1 to 64 of A-Z, a-z, 0-9, `.`, `_` and `-`")),
@@ -70,7 +75,8 @@ impl KeyRing {
             if ring.primary.is_empty() {
                 ring.primary.clone_from(&id);
             }
-            if ring.keys.insert(id, cipher).is_some() {
+            let root = MacKey::new(material).derive("gatewood/v1/derived-keys");
+            if ring.keys.insert(id, Key { cipher, root }).is_some() {
                 return Err(wrong("has the id of another one"));
             }
         }
@@ -96,6 +102,16 @@ impl KeyRing {
         self.keys.contains_key(id)
     }
 
+    /// Keys for another purpose, one of each key of the ring, that of the primary one first. Every replica
+    /// has the same, and none tells anything about another.
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> Vec<MacKey> {
+        let mut ids: Vec<&String> = self.keys.keys().collect();
+        ids.sort_unstable_by_key(|id| (**id != self.primary, *id));
+        let keys = ids.into_iter().filter_map(|id| self.keys.get(id));
+        keys.map(|key| key.root.derive(purpose)).collect()
+    }
+
     /// Seals a client secret for one row of one tenant; in another row, or another tenant's, it does not open.
     ///
     /// # Errors
@@ -108,7 +124,7 @@ impl KeyRing {
         secret: &SecretString,
     ) -> Result<Sealed, StoreError> {
         let failed = || StoreError::Failed("a secret cannot be sealed".to_owned());
-        let cipher = self.keys.get(&self.primary).ok_or_else(failed)?;
+        let cipher = &self.keys.get(&self.primary).ok_or_else(failed)?.cipher;
         let nonce = entropy.bytes::<{ Self::NONCE_BYTES }>();
         let aad = associated_data(&self.primary, tenant, row);
         let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: &aad };
@@ -122,14 +138,14 @@ impl KeyRing {
     /// [`StoreError::Damaged`], when the key is not there, or the bytes are not what was sealed for this row.
     pub fn open(&self, tenant: TenantId, row: OidcConfigId, sealed: &Sealed) -> Result<SecretString, StoreError> {
         let damaged = |what: &str| StoreError::Damaged(format!("the secret of the OIDC configuration {row} {what}"));
-        let cipher = self.keys.get(&sealed.key_id);
-        let cipher = cipher
-            .ok_or_else(|| damaged(&format!("is sealed under the key `{}`, which is not there", sealed.key_id)))?;
+        let key = self.keys.get(&sealed.key_id);
+        let key =
+            key.ok_or_else(|| damaged(&format!("is sealed under the key `{}`, which is not there", sealed.key_id)))?;
         let (nonce, ciphertext) =
             sealed.bytes.split_first_chunk::<{ Self::NONCE_BYTES }>().ok_or_else(|| damaged("is too short"))?;
         let aad = associated_data(&sealed.key_id, tenant, row);
         let payload = Payload { msg: ciphertext, aad: &aad };
-        let opened = cipher.decrypt(&XNonce::from(*nonce), payload).map(Zeroizing::new);
+        let opened = key.cipher.decrypt(&XNonce::from(*nonce), payload).map(Zeroizing::new);
         let opened = opened.map_err(|_opaque| damaged("does not open: it was changed, or belongs to another row"))?;
         let text = std::str::from_utf8(&opened).map_err(|_secret| damaged("is not text"))?;
         Ok(text.to_owned().into())
@@ -216,6 +232,16 @@ mod tests {
         for (tenant, row) in [ids(9, 2), ids(1, 9)] {
             assert!(matches!(ring.open(tenant, row, &sealed), Err(StoreError::Damaged(_))));
         }
+    }
+
+    #[test]
+    fn derived_keys_are_those_of_every_ring_with_the_same_keys_the_primary_one_first() {
+        let tags = |text: &str, purpose: &str| -> Vec<_> {
+            ring(text).derive(purpose).iter().map(|key| key.tag(b"text")).collect()
+        };
+        let (one, other) = (key(1), key(2));
+        assert_eq!(tags(&format!("b:{one},a:{other}"), "x"), [tags(&one, "x"), tags(&other, "x")].concat());
+        assert_ne!(tags(&one, "x"), tags(&one, "y"));
     }
 
     proptest! {

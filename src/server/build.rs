@@ -16,6 +16,7 @@ use super::in_flight::InFlight;
 use super::metrics::StoreWatch;
 use super::tls::Tls;
 use super::{decision_log, http, issuers, metrics, root_key};
+use crate::app::search::{PageTokens, Searches};
 use crate::app::{App, Guard, OidcChecks, Repositories};
 use crate::audit::Writer;
 use crate::authn::issuers::{IssuerCheck, Outbound};
@@ -146,6 +147,7 @@ impl Server {
         let row = instance.find_or_create(entropy.clone(), clock.now(), plane.origin).await?;
         plane.check_against(&row, config, &instance).await?;
         let ring = key_ring(config, &database, &entropy).await?;
+        let page_tokens = PageTokens::new(ring.derive(PageTokens::PURPOSE));
         let repositories = Repositories {
             tenants: Tenants::new(database.clone()),
             oidc_settings: StoredOidcSettings::new(database.clone(), row.id.clone()),
@@ -169,6 +171,7 @@ impl Server {
             repositories,
             oidc_checks,
             store_checks: Arc::new(Semaphore::new(1)),
+            searches: Searches::new(page_tokens, config.server.workers),
             decisions: decisions.log,
             clock,
             entropy,

@@ -1,7 +1,7 @@
 //! The HTTP port: JSON over HTTP/1.1 and HTTP/2, and gRPC-Web.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix_web::dev::{Server as HttpServerTask, Service};
 use actix_web::middleware::{Condition, from_fn};
@@ -33,7 +33,12 @@ pub(super) fn bind(
         trusted_proxies: config.server.trusted_proxies.clone(),
     };
     let grpc_web = Web::new(service);
-    let state = web::Data::new(HttpState { app, settings, grpc_web });
+    let public_url = match &config.server.public_url {
+        Some(url) => OnceLock::from(url.as_str().trim_end_matches('/').to_owned()),
+        None => OnceLock::new(),
+    };
+    let state = web::Data::new(HttpState { app, settings, grpc_web, public_url });
+    let bound_state = state.clone();
     let in_flight = in_flight.clone();
     let cors = Cors::new(&config.server.cors_origins);
     let factory = move || {
@@ -75,5 +80,7 @@ pub(super) fn bind(
     };
     let server = bound.map_err(|error| StartError::new(format!("cannot listen on {}: {error}", config.listen)))?;
     let address = server.addrs().first().copied().ok_or_else(|| StartError::new("no address was bound"))?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    bound_state.public_url.get_or_init(|| format!("{scheme}://{address}"));
     Ok((server.run(), address))
 }

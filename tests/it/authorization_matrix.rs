@@ -118,6 +118,10 @@ fn body(route: &Route) -> Option<Value> {
         // An address that is refused, so that nothing is sent to anybody.
         "CheckOidcConfig" => Some(json!({ "issuer_url": "https://127.0.0.1" })),
         "CreateApiKey" => Some(json!({ "name": "made", "roles": ["viewer"] })),
+        "Evaluate" | "Search" if route.path.contains("/access/v1/") => Some(json!({
+            "subject": { "type": "user", "id": "alice" }, "action": { "name": "can_read" },
+            "resource": { "type": "photo", "id": "vacation.jpg" },
+        })),
         "Evaluate" => {
             let question = json!({
                 "principal": "User::\"alice\"", "action": "Action::\"view\"", "resource": "Photo::\"vacation.jpg\"",
@@ -132,22 +136,41 @@ fn body(route: &Route) -> Option<Value> {
             })
         }
         "CheckStore" => Some(json!({})),
-        "ReadStore" | "ReloadStore" | "ReadHealth" | "ReadReadiness" | "ReadMetrics" | "ReadOpenApi" | "WhoAmI"
-        | "ReadOidcSettings" | "ReadOidcConfig" | "DeleteOidcConfig" | "ListTenants" | "ReadTenant"
-        | "DeleteTenant" | "ListApiKeys" | "ReadApiKey" | "RevokeApiKey" | "RotateApiKey" | "SuspendApiKey"
-        | "ResumeApiKey" | "ListAuditEvents" => None,
+        "ReadStore"
+        | "ReloadStore"
+        | "ReadAuthzenConfiguration"
+        | "ReadHealth"
+        | "ReadReadiness"
+        | "ReadMetrics"
+        | "ReadOpenApi"
+        | "WhoAmI"
+        | "ReadOidcSettings"
+        | "ReadOidcConfig"
+        | "DeleteOidcConfig"
+        | "ListTenants"
+        | "ReadTenant"
+        | "DeleteTenant"
+        | "ListApiKeys"
+        | "ReadApiKey"
+        | "RevokeApiKey"
+        | "RotateApiKey"
+        | "SuspendApiKey"
+        | "ResumeApiKey"
+        | "ListAuditEvents" => None,
         other => panic!("add {other} to the authorization matrix"),
     }
 }
 
 async fn cell(world: &World, route: &Route) -> String {
-    let id = match route.path.split('/').nth(2) {
-        Some("tenants") => &world.tenant,
-        Some("stores") => "people-in-the-picture",
+    let id = match route.path {
+        path if path.starts_with("/v1/tenants") => &world.tenant,
+        path if path.contains("/policies/") => "moderators-moderate",
         _ => &world.key,
     };
-    let path = route.path.replace("{id}", id).replace("{store}", "photoflash");
-    let request = world.caller.request(route.method.as_str().parse().unwrap(), &path);
+    let request = world.caller.request(
+        route.method.as_str().parse().unwrap(),
+        &route.path.replace("{store}", "photoflash").replace("{id}", id),
+    );
     let request = match body(route) {
         Some(body) => request.json(&body),
         None => request,

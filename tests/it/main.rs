@@ -15,6 +15,7 @@ mod api_keys;
 mod architecture;
 mod audit_events;
 mod authorization_matrix;
+mod authzen;
 mod bad_input;
 mod busy_issuers;
 mod cli;

@@ -1,7 +1,8 @@
 //! The entities that a snapshot knows.
 
+use std::collections::HashMap;
 use std::hash::BuildHasher;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use cedar_policy_core::ast::{EntityUID, Value};
 use foldhash::fast::RandomState;
@@ -37,6 +38,9 @@ pub(crate) struct Known {
     rows: Vec<Row>,
     hasher: RandomState,
     stored: usize,
+    /// The stored ones of each type, in the order of their ids. Only searches want them, so they are
+    /// sorted with the first one.
+    sorted: OnceLock<HashMap<TypeId, Box<[Node]>>>,
 }
 
 impl Known {
@@ -86,10 +90,19 @@ impl Known {
         row.facts.as_deref().or(Some(&NOTHING))
     }
 
-    /// Every stored entity of a type, in no order.
-    pub(crate) fn of_type(&self, of_type: TypeId) -> impl Iterator<Item = Node> {
-        let rows = self.rows.iter().enumerate().filter(move |(_, row)| row.stored && row.of_type == of_type);
-        rows.map(|(index, _)| Node::new(index))
+    /// Every stored entity of a type, in the order of their ids.
+    pub(crate) fn of_type(&self, of_type: TypeId) -> &[Node] {
+        let sorted = self.sorted.get_or_init(|| {
+            let mut sorted: HashMap<TypeId, Vec<Node>> = HashMap::new();
+            for (index, row) in self.rows.iter().enumerate().filter(|(_, row)| row.stored) {
+                sorted.entry(row.of_type).or_default().push(Node::new(index));
+            }
+            for nodes in sorted.values_mut() {
+                nodes.sort_unstable_by_key(|node| self.rows.get(node.index()).map(|row| row.id.as_str()));
+            }
+            sorted.into_iter().map(|(of_type, nodes)| (of_type, nodes.into_boxed_slice())).collect()
+        });
+        sorted.get(&of_type).map_or(&[], |nodes| nodes)
     }
 }
 
@@ -184,6 +197,7 @@ impl KnownBuilder {
     /// No more are added.
     pub(crate) fn finish(mut self) -> Known {
         self.rows.shrink_to_fit();
-        Known { numbers: self.numbers, rows: self.rows, hasher: self.hasher, stored: self.stored }
+        let Self { numbers, rows, hasher, stored } = self;
+        Known { numbers, rows, hasher, stored, sorted: OnceLock::new() }
     }
 }

@@ -1,0 +1,251 @@
+//! Searches in the platform's stores: who may, what, on what?
+
+mod page_tokens;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+pub use page_tokens::PageTokens;
+
+use self::page_tokens::{Binding, Place};
+use super::stores::StoreTarget;
+use super::{App, AppError, Command, Gathered, Permit};
+use crate::decision::decide;
+use crate::domain::{Call, Invalid, Timestamp};
+use crate::mapping::{AuthzenQuestion, Found, Refusal, Resource, Search as Mapping, Sought};
+use crate::policy::{ActionUse, PolicyRevision, Snapshot};
+use crate::stores::off_the_request_threads;
+use crate::values::Json;
+
+/// What a kind of search looks for.
+pub trait SearchFor: fmt::Debug + Send + 'static {
+    /// The part of an evaluation that is left out.
+    const SOUGHT: Sought;
+}
+
+macro_rules! search_for {
+    ($($(#[$doc:meta])* $name:ident, $sought:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub enum $name {}
+
+        impl SearchFor for $name {
+            const SOUGHT: Sought = Sought::$sought;
+        }
+    )+};
+}
+
+search_for! {
+    /// Who may do that to this?
+    Subjects, Subject;
+    /// What may they do that to?
+    Resources, Resource;
+    /// What may they do to this?
+    Actions, Action;
+}
+
+/// Search a store. The policies are told which, and nothing of what is looked for.
+#[derive(Debug)]
+pub struct Search<S> {
+    /// Which store.
+    pub store: StoreTarget,
+    /// The search in AuthZEN's words.
+    pub body: Json,
+    of: PhantomData<fn() -> S>,
+}
+
+impl<S> Search<S> {
+    /// A search of a store.
+    #[must_use]
+    pub const fn new(store: StoreTarget, body: Json) -> Self {
+        Self { store, body, of: PhantomData }
+    }
+}
+
+impl<S: SearchFor> Command for Search<S> {
+    const ACTION: ActionUse = ActionUse { name: "Search", group: Some("read"), resources: &["Store"], context: "" };
+
+    fn resource(&self) -> Resource {
+        self.store.resource()
+    }
+
+    async fn gather(self, app: &App, call: &Call) -> Gathered<Self> {
+        Ok(Self { store: self.store.find(app, &call.caller).await?, ..self })
+    }
+
+    fn example() -> Self {
+        Self::new(StoreTarget::example(), Json::Null)
+    }
+}
+
+/// What searches need besides a store.
+#[derive(Debug, Clone)]
+pub struct Searches {
+    tokens: PageTokens,
+    /// A search takes a processor for as long as it takes; the others wait.
+    turns: Arc<Semaphore>,
+}
+
+impl Searches {
+    /// At most `at_once` searches run at the same time.
+    #[must_use]
+    pub fn new(tokens: PageTokens, at_once: usize) -> Self {
+        Self { tokens, turns: Arc::new(Semaphore::new(at_once)) }
+    }
+}
+
+/// A page of what was found.
+#[derive(Debug)]
+pub struct SearchPage {
+    /// What was found, in the order of the ids.
+    pub results: Vec<Found>,
+    /// The token of the next page, empty on the last one; `None` where neither a page was asked for nor
+    /// anything is left.
+    pub next_token: Option<String>,
+    /// The version of the store that was searched.
+    pub revision: PolicyRevision,
+}
+
+impl App {
+    /// Searches a store, a page at a time.
+    ///
+    /// # Errors
+    /// [`AppError::Invalid`] for what an evaluation would refuse too, and for a page that cannot be gone on
+    /// with; [`AppError::NotFound`] when there is no such store.
+    pub async fn search<S: SearchFor>(&self, permit: Permit<Search<S>>, call: &Call) -> Result<SearchPage, AppError> {
+        let Search { store, body, .. } = permit.into_command();
+        let store = store.find(self, &call.caller).await?;
+        let snapshot = Arc::clone(store.platform_snapshot()?);
+        let (tokens, at) = (self.searches.tokens.clone(), call.at);
+        let turn = Arc::clone(&self.searches.turns).acquire_owned().await;
+        let searched = off_the_request_threads(move || {
+            let page = Run { sought: S::SOUGHT, snapshot: &snapshot, tokens: &tokens, at }.page(&body);
+            drop(turn);
+            page
+        });
+        Ok(searched.await.ok_or_else(|| AppError::Internal("a search panicked".to_owned()))??)
+    }
+}
+
+/// One search.
+struct Run<'a> {
+    sought: Sought,
+    snapshot: &'a Arc<Snapshot>,
+    tokens: &'a PageTokens,
+    at: Timestamp,
+}
+
+impl Run<'_> {
+    /// So many candidates that no scope matches cost as much as one that is evaluated.
+    const PASSED_OVER_FOR_ONE: usize = 16;
+
+    fn page(&self, body: &Json) -> Result<SearchPage, Invalid> {
+        if !matches!(body, Json::Object(_)) {
+            return Err(Invalid::new("body", format!("is {}, and must be an object", body.kind())));
+        }
+        let binding = Binding::of(self.sought, self.snapshot.store(), self.snapshot.revision(), body);
+        let asked = PageAsked::read(body)?;
+        let begin = asked.begin(self, &binding)?;
+        let part = |name| body.get(name);
+        let question = AuthzenQuestion {
+            subject: part("subject"),
+            action: part("action"),
+            resource: part("resource"),
+            context: part("context"),
+        };
+        let (results, next) = match Mapping::read(self.snapshot, self.sought, question, self.at) {
+            Ok(search) => self.find(&search, begin)?,
+            Err(Refusal::Unknown(_nothing_can_be_found)) => (Vec::new(), None),
+            Err(Refusal::Invalid(invalid)) => return Err(invalid),
+        };
+        let next_token = match next {
+            Some(next) => Some(self.tokens.write(next, &binding)),
+            None => asked.wanted.then(String::new),
+        };
+        Ok(SearchPage { results, next_token, revision: self.snapshot.revision().clone() })
+    }
+
+    /// What is found from a place on, and where to go on.
+    fn find(&self, search: &Mapping<'_>, begin: Place) -> Result<(Vec<Found>, Option<Place>), Invalid> {
+        let limit = begin.limit as usize;
+        let mut budget = self.snapshot.settings().search.max_candidates.saturating_mul(Self::PASSED_OVER_FOR_ONE);
+        let (mut results, mut failed) = (Vec::new(), None);
+        let mut at = begin.candidate as usize;
+        while at < search.len() && results.len() < limit && budget > 0 {
+            match search.candidate(at).map_err(Refusal::into_invalid)? {
+                None => budget -= 1,
+                Some(mapped) => {
+                    budget = budget.saturating_sub(Self::PASSED_OVER_FOR_ONE);
+                    // Nobody is told of this decision, so it needs no id.
+                    let decision = decide(self.snapshot, &mapped, Uuid::nil());
+                    if decision.allowed {
+                        results.extend(search.found(at));
+                    }
+                    failed = failed.or_else(|| decision.failures.into_iter().next());
+                }
+            }
+            at += 1;
+        }
+        if let Some(failure) = failed {
+            // One line and not one for each candidate: a policy that fails for one fails for many.
+            tracing::error!(store = %self.snapshot.store(), policy.id = failure.policy, error = failure.message, "a policy cannot be evaluated in a search");
+        }
+        let next = (at < search.len()).then(|| u32::try_from(at).ok()).flatten();
+        Ok((results, next.map(|candidate| Place { candidate, limit: begin.limit })))
+    }
+}
+
+/// `page` of a request.
+struct PageAsked<'j> {
+    /// Whether it is there.
+    wanted: bool,
+    token: Option<&'j str>,
+    limit: Option<u32>,
+}
+
+impl<'j> PageAsked<'j> {
+    fn read(body: &'j Json) -> Result<Self, Invalid> {
+        let Some(page) = body.get("page") else { return Ok(Self { wanted: false, token: None, limit: None }) };
+        if !matches!(page, Json::Object(_)) {
+            return Err(Invalid::new("page", format!("is {}, and must be an object", page.kind())));
+        }
+        let token = match page.get("token") {
+            None => None,
+            Some(Json::Text(token)) => Some(token.as_str()),
+            Some(other) => {
+                return Err(Invalid::new("page.token", format!("is {}, and must be a string", other.kind())));
+            }
+        };
+        let limit = match page.get("limit") {
+            None => None,
+            Some(Json::Long(limit @ 1..)) => Some(u32::try_from(*limit).unwrap_or(u32::MAX)),
+            Some(_) => return Err(Invalid::new("page.limit", "must be a whole number from 1 on")),
+        };
+        Ok(Self { wanted: true, token, limit })
+    }
+
+    /// Where the page begins, and how long it may be: no longer than the store lets it be.
+    fn begin(&self, run: &Run<'_>, binding: &Binding) -> Result<Place, Invalid> {
+        let limits = run.snapshot.settings().search;
+        let most = u32::try_from(limits.max_limit).unwrap_or(u32::MAX);
+        let limit = self.limit.map(|limit| limit.min(most));
+        match self.token {
+            None => {
+                let usual = u32::try_from(limits.default_limit).unwrap_or(u32::MAX);
+                Ok(Place { candidate: 0, limit: limit.unwrap_or(usual) })
+            }
+            Some(token) => {
+                let place = run.tokens.read(token, binding)?;
+                if limit.is_some_and(|limit| limit != place.limit) {
+                    let reason = format!("is not {}, with which this search began; leave it out", place.limit);
+                    return Err(Invalid::new("page.limit", reason));
+                }
+                Ok(place)
+            }
+        }
+    }
+}
