@@ -1,4 +1,4 @@
-//! What the guard adds to a request: mapping, evaluation, notices. Budget: 12 microseconds.
+//! What the guard adds to a request: mapping, evaluation, notices. Budget: 8 microseconds.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to measure")]
 
@@ -14,15 +14,19 @@ use gatewood::domain::{
     ApiKeyId, Call, Caller, Clock, Entropy, InstanceId, KeyHolder, KeyScope, Name, Precondition, RequestFacts, Role,
     Roles, TenantId,
 };
-use gatewood::policy::{StoreSource, load};
+use gatewood::policy::CONTROL_STORE;
+use gatewood::stores::{ControlSource, PolicyFolders, Stores};
 use gatewood::telemetry::Metrics;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn guard() -> Guard {
-    let snapshot = load(&StoreSource::embedded_control_plane()).expect("the shipped policies load");
-    Guard::new(Arc::new(snapshot), InstanceId::from_random([7; 8]), Entropy::system(), Metrics::new())
+    let folders =
+        PolicyFolders { root: None, control: ControlSource::Embedded(None), control_check: Arc::new(|_| Ok(())) };
+    let stores = Stores::open(folders, Clock::system(), Arc::new(|_| ())).expect("the shipped policies load");
+    let store = stores.get(CONTROL_STORE).expect("the control plane's store");
+    Guard::new(store, InstanceId::from_random([7; 8]), Entropy::system(), Metrics::new())
 }
 
 fn call(role: Role, scope: KeyScope) -> Call {
@@ -42,7 +46,6 @@ fn call(role: Role, scope: KeyScope) -> Call {
             trace_id: None,
         },
         languages: Vec::new(),
-        trace_id: None,
         at: Clock::system().now(),
     }
 }

@@ -4,10 +4,11 @@ use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::guard::PermittedCall;
 use super::observed::{Facts, count, record};
 use super::service::SeePolicyIds;
 use super::stores::StoreTarget;
-use super::{App, AppError, Command, Decided, Gathered, Permit};
+use super::{App, AppError, Command, Gathered, Permit};
 pub use crate::audit::Channel;
 use crate::audit::Record;
 use crate::authn::{Presented, Rejection};
@@ -54,7 +55,7 @@ pub struct Asking<'a> {
     store: StoreTarget,
     snapshot: Arc<Snapshot>,
     channel: Channel,
-    guard: Arc<Decided>,
+    guard: PermittedCall,
     began: Instant,
     sees_ids: OnceCell<bool>,
     records: RefCell<Vec<Record>>,
@@ -82,8 +83,7 @@ impl App {
         call: &'a Call,
         channel: Channel,
     ) -> Result<(Asking<'a>, Q), AppError> {
-        let guard = Arc::clone(permit.decided());
-        let Evaluate { store, question } = permit.into_command();
+        let (Evaluate { store, question }, guard) = permit.into_parts();
         let store = store.find(self, &call.caller).await?;
         let snapshot = Arc::clone(store.platform_snapshot()?);
         let asking = Asking {
@@ -176,8 +176,7 @@ impl Asking<'_> {
 
     /// Whether the caller may be told the ids of policies: asked once, and only where there are some.
     pub fn sees_ids(&self) -> bool {
-        let asked = || self.app.guard.allows(self.call, &SeePolicyIds { of: Some(self.store.clone()) });
-        *self.sees_ids.get_or_init(asked)
+        *self.sees_ids.get_or_init(|| self.guard.allows_also::<SeePolicyIds>())
     }
 
     /// Hands the decisions to the decision log, each with what the guard said. Under `block` this waits
@@ -187,7 +186,7 @@ impl Asking<'_> {
             // No question was put to the policies; the guard's own record stays what it is.
             return;
         }
-        let guard = self.guard.record.fold();
+        let guard = self.guard.decided.record.fold();
         for mut record in self.records.into_inner() {
             record.guard.clone_from(&guard);
             self.app.decisions.record(record).await;

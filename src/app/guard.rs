@@ -23,6 +23,7 @@ pub struct Permit<C> {
     caller: Caller,
     request: String,
     decided: Arc<Decided>,
+    mapped: Mapped,
 }
 
 impl<C> Permit<C> {
@@ -53,6 +54,28 @@ impl<C> Permit<C> {
     /// Takes the command out, to carry it out.
     pub(super) fn into_command(self) -> C {
         self.command
+    }
+
+    /// Takes the command out, and the call by which the same policies can be asked about more.
+    pub(super) fn into_parts(self) -> (C, PermittedCall) {
+        (self.command, PermittedCall { mapped: self.mapped, decided: self.decided })
+    }
+}
+
+/// A call that something was permitted to.
+pub(super) struct PermittedCall {
+    mapped: Mapped,
+    pub(super) decided: Arc<Decided>,
+}
+
+impl PermittedCall {
+    /// Whether the version of the policies that permitted the one thing allows another action on the same
+    /// resource, too; what cannot be decided is not allowed. The action's context must need nothing beside
+    /// that of every call.
+    pub(super) fn allows_also<C: Command>(&self) -> bool {
+        let snapshot = &self.decided.snapshot;
+        let mapped = self.mapped.with_action(snapshot, C::ACTION.name);
+        mapped.is_ok_and(|mapped| decide(snapshot, &mapped, self.decided.id).allowed)
     }
 }
 
@@ -129,7 +152,7 @@ impl Guard {
         match denial {
             None => {
                 let (caller, request) = (call.caller.clone(), call.request.id.clone());
-                Ok(Permit { command, caller, request, decided })
+                Ok(Permit { command, caller, request, decided, mapped })
             }
             Some(denial) => {
                 // Most denials have no determining policy, and then there is nothing to decide about.

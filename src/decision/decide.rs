@@ -1,5 +1,6 @@
 //! Allow or deny, and by which policies.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use cedar_policy::Effect;
@@ -80,8 +81,9 @@ pub(super) fn notices<'a>(policies: impl Iterator<Item = &'a Policy>, languages:
 pub fn decide(snapshot: &Arc<Snapshot>, mapped: &Mapped, id: Uuid) -> Decision {
     let candidates = snapshot.candidates(&mapped.principal(), &mapped.action, &mapped.resource());
     let policies = || candidates.iter().filter_map(|at| Some((*at, snapshot.policies().get(*at as usize)?)));
-    let entities = entities(snapshot, mapped, policies().map(|(_, policy)| policy));
-    let evaluator = Evaluator::new(mapped.request.clone(), &entities, Extensions::all_available());
+    // Where no candidate has a condition, there is nothing to evaluate.
+    let entities = LazyCell::new(|| entities(snapshot, mapped, policies().map(|(_, policy)| policy)));
+    let evaluator = LazyCell::new(|| Evaluator::new(mapped.request.clone(), &entities, Extensions::all_available()));
     let (mut permits, mut forbids, mut failures) = (Vec::new(), Vec::new(), Vec::new());
     let failing_forbid_denies = snapshot.settings().on_forbid_error == OnForbidError::Deny;
     for (at, policy) in policies() {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cedar_policy_core::ast::{Context, Eid, EntityUID, EntityUIDEntry, Request, Value};
-use chrono::SecondsFormat;
 use smol_str::SmolStr;
 
+use super::attribute::time;
 use super::request::{Mapped, Placed};
 use crate::domain::invalid::{quoted, shown};
 use crate::domain::{Invalid, Timestamp};
@@ -223,8 +223,8 @@ pub(super) fn read_context(
     }
     if let Some(field) = shape.get(NOW).filter(|field| is_supplied(field)) {
         if !values.contains_key(NOW) {
-            let text = now.to_rfc3339_opts(SecondsFormat::Millis, true);
-            values.insert(field.name.clone(), reader.value(&field.shape, &Json::Text(text.into()), "context.now")?);
+            let now = time(now).map_err(|error| Invalid::new("context.now", error.to_string()))?;
+            values.insert(field.name.clone(), now);
         }
     }
     match shape.fields().find(|field| field.required && !values.contains_key(&field.name)) {

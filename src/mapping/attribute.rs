@@ -1,5 +1,6 @@
 //! Values for a Cedar context, in words that need no Cedar.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -39,8 +40,7 @@ impl Attribute {
             Self::Text(text) => Value::from(text),
             Self::Bool(value) => Value::from(value),
             Self::Long(value) => Value::from(value),
-            // Cedar reads exactly milliseconds and a `Z`.
-            Self::Time(time) => extension(Extension::Datetime, &time.to_rfc3339_opts(SecondsFormat::Millis, true))?,
+            Self::Time(time) => self::time(time)?,
             Self::Duration(millis) => extension(Extension::Duration, &format!("{millis}ms"))?,
             Self::Ip(address) => extension(Extension::Ip, &address.to_string())?,
             Self::Texts(texts) => Value::set(texts.into_iter().map(Value::from), None),
@@ -61,6 +61,22 @@ pub(super) fn record(fields: Vec<(&'static str, Attribute)>) -> Result<Value, Ma
 /// A reference to an entity.
 pub(super) fn reference(uid: EntityUID) -> Value {
     Value::from(uid)
+}
+
+/// A time. The engine reads one with three regular expressions, and many requests come in one
+/// millisecond; so the last one that a thread made is kept.
+pub(super) fn time(at: Timestamp) -> Result<Value, MappingError> {
+    thread_local!(static LAST: RefCell<Option<(i64, Value)>> = const { RefCell::new(None) });
+    let millis = at.timestamp_millis();
+    LAST.with_borrow_mut(|last| match last {
+        Some((of, value)) if *of == millis => Ok(value.clone()),
+        Some(_) | None => {
+            // Cedar reads exactly milliseconds and a `Z`.
+            let value = extension(Extension::Datetime, &at.to_rfc3339_opts(SecondsFormat::Millis, true))?;
+            *last = Some((millis, value.clone()));
+            Ok(value)
+        }
+    })
 }
 
 fn extension(of: Extension, text: &str) -> Result<Value, MappingError> {

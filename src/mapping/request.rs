@@ -40,7 +40,7 @@ pub struct Mapped {
 }
 
 /// Who asks, or what it is about, with everything that it is in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Placed {
     pub(crate) of_type: TypeId,
     pub(crate) line: Line,
@@ -70,6 +70,24 @@ impl Mapped {
 
     pub(crate) fn resource(&self) -> Party<'_> {
         self.resource.party()
+    }
+
+    /// The same call with another action of the control plane, and nothing else changed. It costs a fraction
+    /// of mapping it anew.
+    ///
+    /// # Errors
+    /// [`MappingError::Schema`], when the other action does not fit what the call is about, or its context.
+    pub fn with_action(&self, snapshot: &Snapshot, action: &str) -> Result<Self, MappingError> {
+        let action = uid(&V.action, action);
+        let parts = (self.request.principal().uid(), self.request.resource().uid(), self.request.context());
+        let (Some(principal), Some(resource), Some(context)) = parts else {
+            return Err(MappingError::Schema("the request has unknown parts".to_owned()));
+        };
+        conformance::check(snapshot.core_schema(), principal, &action, resource, context)?;
+        let entry = |uid: &EntityUID| EntityUIDEntry::known(uid.clone(), None);
+        let request = Request::new_unchecked(entry(principal), entry(&action), entry(resource), Some(context.clone()));
+        let (principal, resource, overlay) = (self.principal.clone(), self.resource.clone(), self.overlay.clone());
+        Ok(Self { request, action, principal, resource, overlay })
     }
 
     /// The entities that it is decided over.

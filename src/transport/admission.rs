@@ -38,10 +38,14 @@ impl<I: Incoming> Unread<'_, I> {
     /// # Errors
     /// When there is no caller.
     pub async fn authenticate(&self) -> Result<Call, Problem> {
+        Ok(self.call(self.caller().await?))
+    }
+
+    async fn caller(&self) -> Result<Caller, Problem> {
         let presented = Presented::read(self.incoming.header("x-api-key"), self.incoming.header("authorization"));
         let presented = presented.about(self.named_tenant());
         match self.app.authenticator.authenticate(presented).await {
-            Ok(caller) => Ok(self.call(caller)),
+            Ok(caller) => Ok(caller),
             Err(Rejection::Rejected) => Err(Problem::unauthenticated()),
             Err(Rejection::Token(flaw)) => Err(Problem::bad_token(&flaw)),
             Err(Rejection::TooOld(too_old)) => Err(Problem::token_too_old(&too_old)),
@@ -63,8 +67,7 @@ impl<I: Incoming> Unread<'_, I> {
     /// # Errors
     /// As for [`Unread::authenticate`].
     pub async fn authenticate_again(&self, call: &mut Call) -> Result<(), Problem> {
-        let again = self.authenticate().await?;
-        (call.caller, call.at) = (again.caller, again.at);
+        (call.caller, call.at) = (self.caller().await?, self.app.clock.now());
         Ok(())
     }
 

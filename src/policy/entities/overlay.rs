@@ -25,7 +25,7 @@ pub(crate) enum Laid {
 }
 
 /// The entities of one request, laid over those that its snapshot knows, without a copy of either.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Overlay {
     /// How many numbers are the snapshot's.
     known: usize,
@@ -39,7 +39,7 @@ pub(crate) struct Overlay {
     pub(crate) overrides: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Stranger {
     of_type: TypeId,
     id: SmolStr,

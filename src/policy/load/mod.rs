@@ -34,7 +34,7 @@ pub fn load(source: &StoreSource) -> Result<Snapshot, Findings> {
     source.links.iter().for_each(|file| policies.links(file));
     findings.append(&mut policies.findings);
     if source.store == CONTROL_STORE {
-        findings.append(&mut policies.nameless);
+        findings.extend(policies.nameless.iter().map(|place| place.finding("the policy has no @id(\"...\")")));
         findings.extend(without_links(&policies));
     }
     if source.policies.is_empty() {
@@ -245,7 +245,7 @@ fn policy(id: String, read: Read<'_, cedar_policy::Policy>) -> (Policy, cedar_po
         effect: if engine.effect() == Effect::Permit { Effect::Permit } else { Effect::Forbid },
         annotations,
         file: place.file.name.clone(),
-        line: place.line(),
+        line: place.line,
         span: place.span,
         template: engine.template_id().map(ToString::to_string),
         text: json.then(|| engine.to_cedar()).flatten(),

@@ -16,6 +16,15 @@ pub(super) struct Place<'a> {
     pub(super) file: &'a SourceFile,
     /// Where it begins and ends, in bytes; JSON has no places.
     pub(super) span: Option<(usize, usize)>,
+    /// The line, from 1, where there is a span.
+    pub(super) line: Option<usize>,
+}
+
+impl<'a> Place<'a> {
+    /// Of what a file has without places.
+    const fn somewhere(file: &'a SourceFile) -> Self {
+        Self { file, span: None, line: None }
+    }
 }
 
 impl Place<'_> {
@@ -24,11 +33,6 @@ impl Place<'_> {
             Some((start, _)) => Finding::at(&self.file.name, &self.file.text, start, message),
             None => Finding::of_file(&self.file.name, message),
         }
-    }
-
-    /// The line, from 1.
-    pub(super) fn line(&self) -> Option<usize> {
-        self.span.and_then(|_| self.finding("").place).map(|(line, _)| line)
     }
 }
 
@@ -45,7 +49,7 @@ pub(super) struct Policies<'a> {
     pub(super) policies: BTreeMap<String, Read<'a, CedarPolicy>>,
     pub(super) templates: BTreeMap<String, Read<'a, Template>>,
     /// Which policies had no `@id`, and where.
-    pub(super) nameless: Vec<Finding>,
+    pub(super) nameless: Vec<Place<'a>>,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -57,9 +61,15 @@ impl<'a> Policies<'a> {
             Ok(set) => set,
             Err(findings) => return self.findings.extend(findings),
         };
+        // Looked for once: from the beginning of the file for each policy, it would take a large file ages.
+        let ends: Vec<usize> = file.text.match_indices('\n').map(|(at, _)| at).collect();
+        let place = |span: Option<(usize, usize)>| {
+            let line = span.map(|(start, _)| ends.partition_point(|end| *end < start) + 1);
+            Place { file, span, line }
+        };
         // The engine's own ids count the policies of a file, so the order is that of the places.
-        let mut templates: Vec<_> = set.templates().map(|it| (place(file, template_loc(it)), it)).collect();
-        let mut policies: Vec<_> = set.policies().map(|it| (place(file, policy_loc(it)), it)).collect();
+        let mut templates: Vec<_> = set.templates().map(|it| (place(template_loc(it)), it)).collect();
+        let mut policies: Vec<_> = set.policies().map(|it| (place(policy_loc(it)), it)).collect();
         templates.sort_by_key(|(place, it)| (place.span, it.id().to_string()));
         policies.sort_by_key(|(place, it)| (place.span, it.id().to_string()));
         // A name that a JSON file gives to a policy is as good as an annotation.
@@ -113,7 +123,7 @@ impl<'a> Policies<'a> {
             }
             Some(id) => id,
             None => {
-                self.nameless.push(place.finding("the policy has no @id(\"...\")"));
+                self.nameless.push(place.clone());
                 format!("{}#{number}", place.file.name)
             }
         };
@@ -124,7 +134,7 @@ impl<'a> Policies<'a> {
     fn free(&mut self, id: &str, place: &Place<'a>) -> bool {
         let policy = self.policies.get(id).map(|read| &read.place);
         let Some(other) = policy.or_else(|| self.templates.get(id).map(|read| &read.place)) else { return true };
-        let line = other.line().map(|line| format!(":{line}")).unwrap_or_default();
+        let line = other.line.map(|line| format!(":{line}")).unwrap_or_default();
         let message = format!("@id(\"{id}\") is taken already, by {}{line}", other.file.name);
         self.findings.push(place.finding(message));
         false
@@ -170,7 +180,7 @@ impl<'a> Policies<'a> {
         if link.link_id.is_empty() {
             return Err("link_id is empty".to_owned());
         }
-        if self.free(&link.link_id, &Place { file, span: None }) {
+        if self.free(&link.link_id, &Place::somewhere(file)) {
             self.policies.insert(link.link_id.clone(), Read { policy, annotations, place });
         }
         Ok(())
@@ -256,8 +266,4 @@ fn policy_loc(policy: &CedarPolicy) -> Option<(usize, usize)> {
 fn template_loc(template: &Template) -> Option<(usize, usize)> {
     let core: &cedar_policy_core::ast::Template = template.as_ref();
     core.loc().map(|loc| (loc.start(), loc.end()))
-}
-
-fn place(file: &SourceFile, span: Option<(usize, usize)>) -> Place<'_> {
-    Place { file, span }
 }
