@@ -100,7 +100,7 @@ impl Workload {
     fn asked(&self, nth: usize) -> (usize, &'static str, usize) {
         // A prime that divides no size leads through everything, and no two next to each other are asked in turn.
         let user = nth.wrapping_mul(7_919) % self.users;
-        let document = if nth % 2 == 0 { user } else { nth.wrapping_mul(104_743) % self.users };
+        let document = if nth.is_multiple_of(2) { user } else { nth.wrapping_mul(104_743) % self.users };
         (user, if nth % 5 == 4 { "write" } else { "read" }, document)
     }
 

@@ -31,7 +31,7 @@ pub(super) fn count(metrics: &Metrics, span: DecisionSpan, decision: &Decision, 
         determining: &determining,
         errored: &errored,
     });
-    span.decided(decision.id, decision.snapshot.revision().as_str(), decision.allowed, determining.into_iter());
+    span.decided(decision.id, decision.snapshot.revision().as_str(), decision.allowed, determining);
 }
 
 /// What the decision log is told; `None` of a request with unknown parts, which nobody makes here.

@@ -60,7 +60,7 @@ impl<'s> Asked<'s, '_> {
         applies(snapshot, action, "resource", resource.0)?;
         let context = read_context(reader, action.context(), &context, now)?;
         let overlay = overlay(snapshot, entities)?;
-        Ok(place(snapshot, overlay, principal, action, resource, Context::Value(Arc::new(context))))
+        Ok(place(snapshot, overlay, &principal, action, &resource, Context::Value(Arc::new(context))))
     }
 }
 
@@ -68,13 +68,13 @@ impl<'s> Asked<'s, '_> {
 pub(super) fn place(
     snapshot: &Snapshot,
     mut overlay: Overlay,
-    principal: Name,
+    principal: &Name,
     action: &ActionShape,
-    resource: Name,
+    resource: &Name,
     context: Context,
 ) -> Mapped {
     let mut number = |name: &Name| overlay.number(snapshot.known(), name.0, &name.1);
-    let nodes = (number(&principal), number(&resource));
+    let nodes = (number(principal), number(resource));
     let world = World { types: snapshot.types(), known: snapshot.known(), overlay: &overlay };
     let placed = |of_type, node| Placed { of_type, line: world.line(node) };
     let (of_principal, of_resource) = (placed(principal.0, nodes.0), placed(resource.0, nodes.1));
@@ -84,9 +84,9 @@ pub(super) fn place(
     };
     let action = action.uid().clone();
     let request = Request::new_unchecked(
-        uid(&principal),
+        uid(principal),
         EntityUIDEntry::known(action.clone(), None),
-        uid(&resource),
+        uid(resource),
         Some(context),
     );
     Mapped { request, action, principal: of_principal, resource: of_resource, overlay }
@@ -221,11 +221,9 @@ pub(super) fn read_context(
             }
         }
     }
-    if let Some(field) = shape.get(NOW).filter(|field| is_supplied(field)) {
-        if !values.contains_key(NOW) {
-            let now = time(now).map_err(|error| Invalid::new("context.now", error.to_string()))?;
-            values.insert(field.name.clone(), now);
-        }
+    if let Some(field) = shape.get(NOW).filter(|field| is_supplied(field) && !values.contains_key(NOW)) {
+        let now = time(now).map_err(|error| Invalid::new("context.now", error.to_string()))?;
+        values.insert(field.name.clone(), now);
     }
     match shape.fields().find(|field| field.required && !values.contains_key(&field.name)) {
         Some(field) => Err(Invalid::new(format!("context.{}", field.name), "is missing; the schema requires it")),

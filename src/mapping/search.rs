@@ -159,7 +159,7 @@ impl<'s> Search<'s> {
         let (subject, resource) = (self.subject.name(), self.resource.name());
         match &self.candidates {
             Candidates::Actions(actions) => match actions.get(at) {
-                Some((action, context)) => self.place(subject, action, resource, context.clone()).map(Some),
+                Some((action, context)) => self.place(&subject, action, &resource, context.clone()).map(Some),
                 None => Ok(None),
             },
             Candidates::Entities { sought, action, context, .. } => {
@@ -168,7 +168,7 @@ impl<'s> Search<'s> {
                     Sought::Subject => ((subject.0, id.clone()), resource),
                     Sought::Resource | Sought::Action => (subject, (resource.0, id.clone())),
                 };
-                self.place(subject, action, resource, context.clone()).map(Some)
+                self.place(&subject, action, &resource, context.clone()).map(Some)
             }
         }
     }
@@ -211,9 +211,15 @@ impl<'s> Search<'s> {
         policies.any(|policy| policy.effect == Effect::Permit)
     }
 
-    fn place(&self, subject: Name, action: &ActionShape, resource: Name, context: Context) -> Result<Mapped, Refusal> {
+    fn place(
+        &self,
+        subject: &Name,
+        action: &ActionShape,
+        resource: &Name,
+        context: Context,
+    ) -> Result<Mapped, Refusal> {
         let said =
-            [("subject", &subject, self.subject.said.clone()), ("resource", &resource, self.resource.said.clone())];
+            [("subject", subject, self.subject.said.clone()), ("resource", resource, self.resource.said.clone())];
         let overlay = overlay(self.snapshot, as_entities(said))?;
         Ok(place(self.snapshot, overlay, subject, action, resource, context))
     }

@@ -67,7 +67,7 @@ impl Kind {
 
 /// Whether a file of this name holds policies: `*.cedar`, or `*.cedar.json` for Cedar's JSON format.
 pub(super) fn is_policy_file(name: &str) -> bool {
-    name.ends_with(".cedar") || is_json_policy_file(name)
+    Path::new(name).extension().is_some_and(|extension| extension == "cedar") || is_json_policy_file(name)
 }
 
 /// Whether a file of this name holds policies in Cedar's JSON format.

@@ -117,7 +117,7 @@ impl DecisionSpan {
 
     /// Says what was decided, by which revision of the store, and which policies determined it.
     pub fn decided<'a>(
-        &self,
+        self,
         id: impl Display,
         revision: &str,
         allowed: bool,

@@ -153,7 +153,7 @@ impl Reader<'_> {
     }
 }
 
-fn list<'j, 'a>(json: Option<&'j Json>, at: &str, member: &str) -> Result<&'j [Json], Invalid> {
+fn list<'j>(json: Option<&'j Json>, at: &str, member: &str) -> Result<&'j [Json], Invalid> {
     match json {
         None => Ok(&[]),
         Some(Json::List(elements)) => Ok(elements),

@@ -283,7 +283,7 @@ impl<'j> Named<'j> {
 }
 
 /// What is in `{"__entity": ..}` or `{"__extn": ..}`, and where; without that, what is here.
-fn inner<'j, 'a, 'p>(json: &'j Json, escape: &'p str, path: &'p Path<'p>) -> (&'j Json, Path<'p>) {
+fn inner<'j, 'p>(json: &'j Json, escape: &'p str, path: &'p Path<'p>) -> (&'j Json, Path<'p>) {
     match json {
         Json::Object(members) => match members.as_slice() {
             [(name, inner)] if name == escape => (inner, Path::Field(path, escape)),
@@ -294,7 +294,7 @@ fn inner<'j, 'a, 'p>(json: &'j Json, escape: &'p str, path: &'p Path<'p>) -> (&'
 }
 
 /// Of an object with two members: the one of that name, and the other one with its name.
-fn pair<'j, 'a>(json: &'j Json, first: &str) -> Option<(&'j Json, (&'j str, &'j Json))> {
+fn pair<'j>(json: &'j Json, first: &str) -> Option<(&'j Json, (&'j str, &'j Json))> {
     let Json::Object(members) = json else { return None };
     match members.as_slice() {
         [(name, one), (other, two)] if name == first => Some((one, (other, two))),

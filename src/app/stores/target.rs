@@ -77,11 +77,11 @@ impl StoreTarget {
             return Ok(self);
         }
         let store = app.stores.get(self.name.as_str());
-        if let (Some(store), Some(MinRevision(wanted))) = (&store, &self.min_revision) {
-            if !store.wait_for(wanted, MinRevision::PATIENCE).await {
-                let now = store.snapshot().revision().shared();
-                return Err(AppError::Conflict(format!("the store has not had the revision {wanted}; it has {now}")));
-            }
+        if let (Some(store), Some(MinRevision(wanted))) = (&store, &self.min_revision)
+            && !store.wait_for(wanted, MinRevision::PATIENCE).await
+        {
+            let now = store.snapshot().revision().shared();
+            return Err(AppError::Conflict(format!("the store has not had the revision {wanted}; it has {now}")));
         }
         let snapshot = store.map(|store| Arc::clone(&store.snapshot()));
         let opened = |tenant: &TenantId| snapshot.as_ref().is_some_and(|it| it.settings().open_to.includes(*tenant));

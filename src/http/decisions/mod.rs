@@ -82,9 +82,12 @@ impl<'a> From<&'a Answer> for DecisionBody<'a> {
             file: &policy.file,
             line: policy.line,
         });
-        let errors = decision.failures.iter().map(|failure| match shown {
-            true => PolicyErrorBody { policy: Some(&failure.policy), message: &failure.message },
-            false => PolicyErrorBody { policy: None, message: "a policy could not be evaluated" },
+        let errors = decision.failures.iter().map(|failure| {
+            if shown {
+                PolicyErrorBody { policy: Some(&failure.policy), message: &failure.message }
+            } else {
+                PolicyErrorBody { policy: None, message: "a policy could not be evaluated" }
+            }
         });
         Self {
             decision: if decision.allowed { "allow" } else { "deny" },

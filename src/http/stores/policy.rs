@@ -52,7 +52,7 @@ impl Decode for ReadPolicy {
         // The router leaves `%2F` as it is, so that it is no slash to it.
         let decoded = |field: &str, text: &str| {
             let text = percent_decode_str(text).decode_utf8();
-            text.map(|text| text.into_owned()).map_err(|_error| Invalid::new(field, "is not UTF-8"))
+            text.map(std::borrow::Cow::into_owned).map_err(|_error| Invalid::new(field, "is not UTF-8"))
         };
         Ok(Self { store: parts.store()?, id: parts.path("id", decoded)? })
     }

@@ -120,7 +120,7 @@ impl World<'_> {
                     let values = entity.attrs().chain(entity.tags()).map(|(_, value)| value);
                     values.for_each(|value| {
                         if let PartialValue::Value(value) = value {
-                            self.refer(value, &mut next)
+                            self.refer(value, &mut next);
                         }
                     });
                 }

@@ -88,10 +88,7 @@ fn schema(source: &StoreSource, findings: &mut Vec<Finding>) -> Option<Schema> {
 
 fn without_links(policies: &Policies<'_>) -> Vec<Finding> {
     let linked = |id: &str| {
-        policies
-            .policies
-            .values()
-            .any(|read| read.policy.template_id().is_some_and(|template| template.to_string() == id))
+        policies.by_id.values().any(|read| read.policy.template_id().is_some_and(|template| template.to_string() == id))
     };
     let idle = policies.templates.iter().filter(|(id, _)| !linked(id));
     let message = |id: &str| format!("policy template `{id}` has no links; a template does nothing by itself");
@@ -124,7 +121,7 @@ fn finish(
     let mut index = IndexBuilder::default();
     let templates = policies.templates.len();
     let policies: Vec<Policy> = policies
-        .policies
+        .by_id
         .into_iter()
         .map(|(id, read)| policy(id, read))
         .enumerate()
@@ -177,7 +174,7 @@ fn validate(schema: &Schema, source: &StoreSource, policies: &Policies<'_>, find
     };
     let place_of = |id: &PolicyId| -> Option<&Place<'_>> {
         let id = id.to_string();
-        let policy = policies.policies.get(&id).map(|read| &read.place);
+        let policy = policies.by_id.get(&id).map(|read| &read.place);
         policy.or_else(|| policies.templates.get(&id).map(|read| &read.place))
     };
     for error in Validator::new(schema.clone()).validate(&all, ValidationMode::Strict).validation_errors() {
@@ -191,12 +188,12 @@ fn validate(schema: &Schema, source: &StoreSource, policies: &Policies<'_>, find
 }
 
 /// All policies, for the validator.
-fn policy_set(policies: &Policies<'_>) -> Result<PolicySet, cedar_policy::PolicySetError> {
+fn policy_set(policies: &Policies<'_>) -> Result<PolicySet, Box<cedar_policy::PolicySetError>> {
     let mut all = PolicySet::new();
     for read in policies.templates.values() {
         all.add_template(read.policy.clone())?;
     }
-    for read in policies.policies.values() {
+    for read in policies.by_id.values() {
         match (read.policy.template_id(), read.policy.template_links()) {
             (Some(template), Some(slots)) => all.link(template.clone(), read.policy.id().clone(), slots)?,
             _ => all.add(read.policy.clone())?,

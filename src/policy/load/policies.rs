@@ -46,7 +46,7 @@ pub(super) struct Read<'a, P> {
 #[derive(Default)]
 pub(super) struct Policies<'a> {
     /// Those that are no templates, the linked ones among them.
-    pub(super) policies: BTreeMap<String, Read<'a, CedarPolicy>>,
+    pub(super) by_id: BTreeMap<String, Read<'a, CedarPolicy>>,
     pub(super) templates: BTreeMap<String, Read<'a, Template>>,
     /// Which policies had no `@id`, and where.
     pub(super) nameless: Vec<Place<'a>>,
@@ -96,7 +96,7 @@ impl<'a> Policies<'a> {
             let number = number(place, nth);
             if let Some((id, annotations)) = self.identify(place, policy.annotations(), named(policy.id()), number) {
                 let policy = policy.new_id(PolicyId::new(&id));
-                self.policies.insert(id, Read { policy, annotations, place: place.clone() });
+                self.by_id.insert(id, Read { policy, annotations, place: place.clone() });
             }
         }
     }
@@ -132,7 +132,7 @@ impl<'a> Policies<'a> {
 
     /// Whether an id is free; a finding when it is not.
     fn free(&mut self, id: &str, place: &Place<'a>) -> bool {
-        let policy = self.policies.get(id).map(|read| &read.place);
+        let policy = self.by_id.get(id).map(|read| &read.place);
         let Some(other) = policy.or_else(|| self.templates.get(id).map(|read| &read.place)) else { return true };
         let line = other.line.map(|line| format!(":{line}")).unwrap_or_default();
         let message = format!("@id(\"{id}\") is taken already, by {}{line}", other.file.name);
@@ -150,15 +150,15 @@ impl<'a> Policies<'a> {
         let places: Vec<&RawValue> = serde_json::from_str(&file.text).unwrap_or_default();
         for (link, raw) in links.iter().zip(places) {
             if let Err(message) = self.link(file, link) {
-                let message = format!("link `{}`: {message}", link.link_id);
+                let message = format!("link `{}`: {message}", link.id);
                 self.findings.push(Finding::at(&file.name, &file.text, offset_in(file, raw), message));
             }
         }
     }
 
     fn link(&mut self, file: &'a SourceFile, link: &Link) -> Result<(), String> {
-        let of = self.templates.get(&link.template_id);
-        let of = of.ok_or_else(|| format!("there is no template `{}`", link.template_id))?;
+        let of = self.templates.get(&link.template);
+        let of = of.ok_or_else(|| format!("there is no template `{}`", link.template))?;
         let mut slots = std::collections::HashMap::new();
         for (slot, entity) in &link.args {
             let slot = match slot.as_str() {
@@ -166,22 +166,22 @@ impl<'a> Policies<'a> {
                 "?resource" => SlotId::resource(),
                 _ => return Err(format!("`{slot}` is neither ?principal nor ?resource")),
             };
-            let uid =
-                EntityUid::from_str(entity).map_err(|_| format!("`{entity}` is no entity, like User::\"alice\""))?;
+            let uid = EntityUid::from_str(entity)
+                .map_err(|_error| format!("`{entity}` is no entity, like User::\"alice\""))?;
             slots.insert(slot, uid);
         }
         let failed = |error: cedar_policy::PolicySetError| error.to_string();
         let mut set = PolicySet::new();
         set.add_template(of.policy.clone()).map_err(failed)?;
-        let id = PolicyId::new(&link.link_id);
+        let id = PolicyId::new(&link.id);
         set.link(of.policy.id().clone(), id.clone(), slots).map_err(failed)?;
         let policy = set.policy(&id).ok_or("the engine made no policy of it")?.clone();
         let (annotations, place) = (of.annotations.clone(), of.place.clone());
-        if link.link_id.is_empty() {
+        if link.id.is_empty() {
             return Err("link_id is empty".to_owned());
         }
-        if self.free(&link.link_id, &Place::somewhere(file)) {
-            self.policies.insert(link.link_id.clone(), Read { policy, annotations, place });
+        if self.free(&link.id, &Place::somewhere(file)) {
+            self.by_id.insert(link.id.clone(), Read { policy, annotations, place });
         }
         Ok(())
     }
@@ -191,8 +191,10 @@ impl<'a> Policies<'a> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a link, like {\"template_id\", \"link_id\", \"args\"}")]
 struct Link {
-    template_id: String,
-    link_id: String,
+    #[serde(rename = "template_id")]
+    template: String,
+    #[serde(rename = "link_id")]
+    id: String,
     args: BTreeMap<String, String>,
 }
 
