@@ -59,9 +59,8 @@ impl Workload {
             r#"action in [Action::"read", Action::"share"]"#,
         ];
         let mut text = String::new();
-        for n in 0..self.policies {
+        for (n, action) in ACTIONS.into_iter().cycle().take(self.policies).enumerate() {
             let principal = if n % 2 == 0 { "== User::\"u" } else { "in Group::\"g" };
-            let action = ACTIONS[n % ACTIONS.len()];
             let condition = match n % 6 {
                 0 => " when { context.mfa || principal.level > 2 }",
                 3 => " when { !resource.owner.suspended && context.network.isInRange(ip(\"192.0.2.0/24\")) }",

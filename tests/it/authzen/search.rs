@@ -161,7 +161,7 @@ on_both! {
 /// A store with 60 users, of whom every tenth is permitted and half are ruled out by their type of group.
 fn many(limits: &str) -> Vec<(&'static str, String)> {
     let user = |n: usize| {
-        let group = if n % 2 == 0 { "even" } else { "odd" };
+        let group = if n.is_multiple_of(2) { "even" } else { "odd" };
         json!({ "uid": { "type": "User", "id": format!("u{n:02}") }, "attrs": { "n": n % 10 },
             "parents": [{ "type": "Group", "id": group }] })
     };
