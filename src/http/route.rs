@@ -135,6 +135,9 @@ impl Routes {
             by_path.entry(route.path).or_default().push(route);
         }
         config.app_data(RoutePaths(by_path.keys().copied().collect()));
+        // The router tries one after the other, and those with parts that vary by regular expressions.
+        let mut by_path: Vec<_> = by_path.into_iter().collect();
+        by_path.sort_by_key(|(path, _)| path.contains('{'));
         for (path, routes) in by_path {
             let allowed = fallback::allow_header(routes.iter().map(|route| &route.method));
             let resource = routes.iter().fold(web::resource(path), |resource, route| resource.route((route.handler)()));

@@ -12,20 +12,21 @@ use hashbrown::HashMap;
 use super::entities::{KnownBuilder, Line, Node};
 use crate::values::{TypeId, Types};
 
-type Numbered<T> = HashMap<Node, T, foldhash::fast::RandomState>;
+/// Keys come from the store alone, so a hash that is fast will do.
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// The policies by the action, the principal and the resource that their scopes name.
 #[derive(Debug, Default)]
 pub(super) struct ScopeIndex {
     slots: Vec<Slot>,
     /// The slots of each action of the schema.
-    by_action: std::collections::HashMap<EntityUID, Box<[usize]>>,
+    by_action: Map<EntityUID, Box<[usize]>>,
 }
 
 /// The policies with one constraint on the action.
 #[derive(Debug, Default)]
 struct Slot {
-    named: Numbered<Bucket>,
+    named: Map<Node, Bucket>,
     any: Bucket,
 }
 
@@ -71,7 +72,7 @@ enum OnAction {
 #[derive(Default)]
 pub(super) struct IndexBuilder {
     slots: Vec<Slot>,
-    places: std::collections::HashMap<OnAction, usize>,
+    places: Map<OnAction, usize>,
 }
 
 impl IndexBuilder {

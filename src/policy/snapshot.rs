@@ -1,6 +1,5 @@
 //! One immutable, validated, indexed version of a store.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -100,7 +99,7 @@ pub struct Snapshot {
     pub(super) index: ScopeIndex,
     pub(super) known: Known,
     /// Each of the schema's actions, with its groups.
-    pub(super) actions: HashMap<EntityUID, Arc<Entity>>,
+    pub(super) actions: hashbrown::HashMap<EntityUID, Arc<Entity>, foldhash::fast::RandomState>,
     /// What it was made of; without the entities where they are many.
     pub(super) source: StoreSource,
 }

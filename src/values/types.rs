@@ -1,14 +1,18 @@
 //! The types and actions of a schema, compiled once for all the values that are read by them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use cedar_policy_core::ast::{EntityType, EntityUID};
 use cedar_policy_core::validator::types::{Attributes, EntityKind, Type};
 use cedar_policy_core::validator::{ValidatorActionId, ValidatorEntityType, ValidatorEntityTypeKind, ValidatorSchema};
+use foldhash::fast::RandomState;
 use smol_str::SmolStr;
 
 use super::reference::split;
 use super::{ActionShape, EntityShape, Extension, Field, RecordShape, Shape, TypeId};
+
+/// Keys come from the schema alone, so a hash that is fast will do.
+type HashMap<K, V> = hashbrown::HashMap<K, V, RandomState>;
 
 /// The entity types and the actions of one schema.
 #[derive(Debug)]
@@ -49,7 +53,7 @@ impl Types {
         let compiler = Compiler { schema, by_type: &by_type };
         let mut actions: Vec<_> = schema.action_ids().filter_map(|action| compiler.action(action)).collect();
         actions.sort_unstable_by(|one, other| one.uid.cmp(&other.uid));
-        let mut action_by_name: HashMap<Box<str>, HashMap<_, _>> = HashMap::new();
+        let mut action_by_name: HashMap<Box<str>, HashMap<_, _>> = HashMap::default();
         for (index, action) in actions.iter().enumerate() {
             let ids = action_by_name.entry(action.uid.entity_type().to_string().into()).or_default();
             ids.insert(SmolStr::new(action.uid.eid()), index);
