@@ -344,10 +344,13 @@ mod tests {
         let (log, writer) = fixture.start();
         fixture.take_the_sink_away();
         let mut n = 0;
-        while log.record(record(n)).now_or_never().is_some() {
-            n += 1;
+        // The thread may take one more batch out of the queue, with which it is stuck then.
+        while log.room().now_or_never().is_some() {
+            assert!(n < 10_000, "there is always room, so anything may be decided");
+            while log.record(record(n)).now_or_never().is_some() {
+                n += 1;
+            }
         }
-        assert!(log.room().now_or_never().is_none(), "nothing may be decided either");
         fixture.bring_the_sink_back();
         log.record(record(n)).await;
         writer.stop(LONG).await;

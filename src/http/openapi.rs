@@ -58,6 +58,7 @@ use crate::app::oidc_check::CheckOidcConfig;
         stores::check::post,
         decisions::single::post,
         decisions::batch::post,
+        decisions::with_token::post,
         authzen::evaluation::post,
         authzen::evaluations::post,
         authzen::search::subject::post,

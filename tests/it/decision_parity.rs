@@ -134,6 +134,81 @@ fn arguments(root: &Path, cases: &[Case]) -> Vec<Value> {
     cases.iter().map(ask).collect()
 }
 
+/// The question in AuthZEN's words: the entities that it brings are the properties of subject and resource.
+/// `None` where it cannot be said so.
+fn in_authzens_words(request: &Value) -> Option<Value> {
+    let name = |reference: &Value| match reference.as_str() {
+        Some(text) => {
+            let (of_type, id) = text.split_once("::\"")?;
+            Some((of_type.to_owned(), id.strip_suffix('"')?.to_owned()))
+        }
+        None => Some((reference["type"].as_str()?.to_owned(), reference["id"].as_str()?.to_owned())),
+    };
+    let short = |(of_type, id): (String, String)| (of_type.rsplit("::").next().unwrap_or_default().to_owned(), id);
+    let (subject, resource) = (name(&request["principal"])?, name(&request["resource"])?);
+    let (_, action) = name(&request["action"])?;
+    let mut question = json!({
+        "subject": { "type": subject.0, "id": subject.1 },
+        "action": { "name": action },
+        "resource": { "type": resource.0, "id": resource.1 },
+        "context": request.get("context").cloned().unwrap_or_else(|| json!({})),
+    });
+    for entity in request.get("entities").and_then(Value::as_array).into_iter().flatten() {
+        let empty = |member: &str| entity.get(member).is_none_or(|it| [json!([]), json!({})].contains(it));
+        let uid = short(name(&entity["uid"])?);
+        let part = if uid == short(subject.clone()) { "subject" } else { "resource" };
+        if !(empty("parents") && empty("tags")) || (part == "resource" && uid != short(resource.clone())) {
+            return None;
+        }
+        question[part]["properties"] = entity["attrs"].clone();
+    }
+    Some(question)
+}
+
+/// What AuthZEN's answers say, as far as they say the same: decision, ids and notices.
+async fn authzen(server: &TestServer, cases: &[Case]) -> Vec<Option<(bool, String, String)>> {
+    let mut answers = Vec::new();
+    for case in cases {
+        let Some(question) = in_authzens_words(&case.request) else {
+            answers.push(None);
+            continue;
+        };
+        let path = format!("/stores/{}/access/v1/evaluation", case.store);
+        let answer = server.root().post(&path).json(&question).send().await.expect(200).json();
+        let reasons = |name: &str| {
+            let by_status = answer["context"].get(name).and_then(Value::as_object);
+            let mut texts: Vec<&str> = by_status
+                .into_iter()
+                .flatten()
+                .filter(|(status, _)| *status != "500")
+                .filter_map(|(_, text)| text.as_str())
+                .collect();
+            texts.sort_unstable();
+            texts.join(" ")
+        };
+        let decision = answer["decision"].as_bool().unwrap();
+        answers.push(Some((decision, reasons("reason_admin"), reasons("reason_user"))));
+    }
+    answers
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn authzen_gives_the_same_answers() {
+    let (root, cases) = (stores(), cases());
+    let mut tweaks = Tweaks::default();
+    tweaks.flags.push(("policies", root.path().display().to_string()));
+    let server = TestServer::start_with(Backend::Sqlite, tweaks).await;
+    let answers = authzen(&server, &cases).await;
+    for (case, answer) in cases.iter().zip(&answers) {
+        let Some((decision, ids, notices)) = answer else { continue };
+        let expected = &case.expect;
+        assert_eq!((*decision, ids), (expected.decision == "allow", &expected.determining.join(", ")), "{}", case.name);
+        assert_eq!(*notices, expected.notices.join(" "), "{}", case.name);
+    }
+    let said = answers.iter().flatten().count();
+    assert!(said >= 12, "only {said} of the cases can be said in AuthZEN's words");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_way_to_ask_gives_the_same_answer() {
     let (root, cases) = (stores(), cases());
