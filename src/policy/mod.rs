@@ -14,7 +14,7 @@ mod snapshot;
 mod source;
 
 pub use annotations::{Annotations, Status};
-pub(crate) use entities::{Laid, Line, Node, Overlay, World};
+pub(crate) use entities::{Laid, Line, Node, Overlay, Referred, World};
 pub use finding::{Finding, Findings};
 pub(crate) use index::Party;
 pub use load::load;
