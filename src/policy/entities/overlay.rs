@@ -123,18 +123,17 @@ impl Overlay {
             done.insert(start, false);
             let mut way = vec![(start, parents_of(start))];
             while let Some((node, parents)) = way.last_mut() {
-                match parents.pop() {
-                    Some(parent) => match done.get(&parent) {
-                        Some(false) => return Some(parent),
-                        Some(true) => {}
-                        None => {
-                            done.insert(parent, false);
-                            way.push((parent, parents_of(parent)));
-                        }
-                    },
+                let Some(parent) = parents.pop() else {
+                    done.insert(*node, true);
+                    way.pop();
+                    continue;
+                };
+                match done.get(&parent) {
+                    Some(false) => return Some(parent),
+                    Some(true) => {}
                     None => {
-                        done.insert(*node, true);
-                        way.pop();
+                        done.insert(parent, false);
+                        way.push((parent, parents_of(parent)));
                     }
                 }
             }
