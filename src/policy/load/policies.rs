@@ -1,13 +1,15 @@
 //! Policy files into policies with ids, annotations and places.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 
 use cedar_policy::{EntityUid, Policy as CedarPolicy, PolicyId, PolicySet, SlotId, Template};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::super::source::is_json_policy_file;
 use super::super::{Annotations, Finding, SourceFile};
+use crate::values::Json;
 
 /// Where a policy or a template stands.
 #[derive(Debug, Clone)]
@@ -15,6 +17,8 @@ pub(super) struct Place<'a> {
     pub(super) file: &'a SourceFile,
     /// Where it begins and ends, in bytes; JSON has no places.
     pub(super) span: Option<(usize, usize)>,
+    /// The line that it begins in, from 1.
+    pub(super) line: Option<usize>,
 }
 
 impl Place<'_> {
@@ -23,11 +27,6 @@ impl Place<'_> {
             Some((start, _)) => Finding::at(&self.file.name, &self.file.text, start, message),
             None => Finding::of_file(&self.file.name, message),
         }
-    }
-
-    /// The line, from 1.
-    pub(super) fn line(&self) -> Option<usize> {
-        self.span.and_then(|_| self.finding("").place).map(|(line, _)| line)
     }
 }
 
@@ -39,16 +38,18 @@ pub(super) struct Read<'a, P> {
 
 /// The policies of a store, by their ids.
 #[derive(Default)]
-pub(super) struct Policies<'a> {
+pub(super) struct PolicyFiles<'a> {
     /// Those that are no templates, the linked ones among them.
     pub(super) policies: BTreeMap<String, Read<'a, CedarPolicy>>,
     pub(super) templates: BTreeMap<String, Read<'a, Template>>,
+    /// Where the links of `links.json` stand, by their ids.
+    pub(super) links: BTreeMap<String, Place<'a>>,
     /// Which policies had no `@id`, and where.
     pub(super) nameless: Vec<Finding>,
     pub(super) findings: Vec<Finding>,
 }
 
-impl<'a> Policies<'a> {
+impl<'a> PolicyFiles<'a> {
     /// Reads one file.
     pub(super) fn file(&mut self, file: &'a SourceFile) {
         let json = is_json_policy_file(&file.name);
@@ -56,37 +57,44 @@ impl<'a> Policies<'a> {
             Ok(set) => set,
             Err(findings) => return self.findings.extend(findings),
         };
-        // The engine's own ids count the policies of a file, so the order is that of the places.
-        let mut templates: Vec<_> = set.templates().map(|it| (place(file, template_loc(it)), it)).collect();
-        let mut policies: Vec<_> = set.policies().map(|it| (place(file, policy_loc(it)), it)).collect();
-        templates.sort_by_key(|(place, it)| (place.span, it.id().to_string()));
-        policies.sort_by_key(|(place, it)| (place.span, it.id().to_string()));
-        // A name that a JSON file gives to a policy is as good as an annotation.
-        let named = |id: &PolicyId| json.then(|| id.to_string()).filter(|id| id != ONLY);
-        let spans =
-            |places: &mut dyn Iterator<Item = &Place<'a>>| places.filter_map(|place| place.span).collect::<Vec<_>>();
-        let mut all = spans(&mut policies.iter().map(|(place, _)| place));
-        all.extend(spans(&mut templates.iter().map(|(place, _)| place)));
-        all.sort_unstable();
-        let number = |place: &Place<'_>, nth: usize| match place.span {
-            Some(span) => all.binary_search(&span).unwrap_or(0) + 1,
-            None => nth + 1,
+        let newlines: Vec<usize> = file.text.match_indices('\n').map(|(offset, _)| offset).collect();
+        let place = |span: Option<(usize, usize)>| {
+            let line = span.map(|(start, _)| newlines.partition_point(|newline| *newline < start) + 1);
+            Place { file, span, line }
         };
-        for (nth, (place, template)) in templates.iter().enumerate() {
-            let number = number(place, nth);
-            if let Some((id, annotations)) = self.identify(place, template.annotations(), named(template.id()), number)
-            {
-                let policy = template.new_id(PolicyId::new(&id));
-                self.templates.insert(id, Read { policy, annotations, place: place.clone() });
-            }
+        let mut templates: Vec<_> = set.templates().map(|it| (place(template_loc(it)), it)).collect();
+        let mut policies: Vec<_> = set.policies().map(|it| (place(policy_loc(it)), it)).collect();
+        // The engine's own ids count the policies of a file, so the order is that of the places.
+        templates.sort_by(|(one, it), (other, its)| (one.span, it.id()).cmp(&(other.span, its.id())));
+        policies.sort_by(|(one, it), (other, its)| (one.span, it.id()).cmp(&(other.span, its.id())));
+        let places = policies.iter().map(|(place, _)| place).chain(templates.iter().map(|(place, _)| place));
+        let mut spans: Vec<_> = places.filter_map(|place| place.span).collect();
+        spans.sort_unstable();
+        let number = |place: &Place<'_>| place.span.map_or(1, |span| spans.partition_point(|other| *other < span) + 1);
+        // A name that a JSON file gives to a policy is as good as an annotation.
+        let named = |id: &PolicyId| json.then(|| text_of(id)).filter(|id| id != ONLY);
+        let mut renamed = BTreeMap::new();
+        for (place, template) in templates {
+            let known = self.identify(&place, template.annotations(), named(template.id()), number(&place));
+            let Some((id, annotations)) = known else { continue };
+            renamed.insert(text_of(template.id()), id.clone());
+            let policy = template.new_id(PolicyId::new(&id));
+            self.templates.insert(id, Read { policy, annotations, place });
         }
-        for (nth, (place, policy)) in policies.iter().enumerate() {
-            // Links of a JSON file are policies of their own, with the names that the file gives them.
-            let number = number(place, nth);
-            if let Some((id, annotations)) = self.identify(place, policy.annotations(), named(policy.id()), number) {
-                let policy = policy.new_id(PolicyId::new(&id));
-                self.policies.insert(id, Read { policy, annotations, place: place.clone() });
+        for (place, policy) in policies {
+            if let (Some(template), Some(slots)) = (policy.template_id(), policy.template_links()) {
+                // A link of a JSON file: its name is its own, and all else is the template's, if that is any good.
+                let Some(template) = renamed.get(&text_of(template)) else { continue };
+                let id = text_of(policy.id());
+                if let Err(message) = self.instantiate(template, &id, slots, place.clone()) {
+                    self.findings.push(place.finding(format!("link `{id}`: {message}")));
+                }
+                continue;
             }
+            let known = self.identify(&place, policy.annotations(), named(policy.id()), number(&place));
+            let Some((id, annotations)) = known else { continue };
+            let policy = policy.new_id(PolicyId::new(&id));
+            self.policies.insert(id, Read { policy, annotations, place });
         }
     }
 
@@ -123,7 +131,7 @@ impl<'a> Policies<'a> {
     fn free(&mut self, id: &str, place: &Place<'a>) -> bool {
         let policy = self.policies.get(id).map(|read| &read.place);
         let Some(other) = policy.or_else(|| self.templates.get(id).map(|read| &read.place)) else { return true };
-        let line = other.line().map(|line| format!(":{line}")).unwrap_or_default();
+        let line = other.line.map(|line| format!(":{line}")).unwrap_or_default();
         let message = format!("@id(\"{id}\") is taken already, by {}{line}", other.file.name);
         self.findings.push(place.finding(message));
         false
@@ -131,46 +139,55 @@ impl<'a> Policies<'a> {
 
     /// Reads `links.json` and links the templates.
     pub(super) fn links(&mut self, file: &'a SourceFile) {
-        let links: Vec<Link> = match serde_json::from_str(&file.text) {
+        let links: Vec<&RawValue> = match serde_json::from_str(&file.text) {
             Ok(links) => links,
             Err(error) => return self.findings.push(json_finding(file, &error)),
         };
-        for link in links {
-            let message = match self.link(file, &link) {
-                Ok(()) => continue,
-                Err(message) => message,
-            };
-            self.findings.push(Finding::of_file(&file.name, format!("link `{}`: {message}", link.link_id)));
+        for raw in links {
+            // The link is a part of the file's text, so where it lies tells its place.
+            let offset = raw.get().as_ptr().addr().saturating_sub(file.text.as_ptr().addr());
+            let place = Place { file, span: Some((offset, offset + raw.get().len())), line: None };
+            if let Err(message) = self.link(raw, place.clone()) {
+                self.findings.push(place.finding(message));
+            }
         }
     }
 
-    fn link(&mut self, file: &'a SourceFile, link: &Link) -> Result<(), String> {
-        let of = self.templates.get(&link.template_id);
-        let of = of.ok_or_else(|| format!("there is no template `{}`", link.template_id))?;
-        let mut slots = std::collections::HashMap::new();
-        for (slot, entity) in &link.args {
-            let slot = match slot.as_str() {
-                "?principal" => SlotId::principal(),
-                "?resource" => SlotId::resource(),
-                _ => return Err(format!("`{slot}` is neither ?principal nor ?resource")),
-            };
-            let uid =
-                EntityUid::from_str(entity).map_err(|_| format!("`{entity}` is no entity, like User::\"alice\""))?;
-            slots.insert(slot, uid);
+    fn link(&mut self, raw: &RawValue, place: Place<'a>) -> Result<(), String> {
+        let broken = |error: serde_json::Error| {
+            let text = error.to_string();
+            text.rsplit_once(" at line ").map_or(text.clone(), |(message, _place)| message.to_owned())
+        };
+        serde_json::from_str::<Json<'_>>(raw.get()).map_err(broken)?;
+        let link: Linking = serde_json::from_str(raw.get()).map_err(broken)?;
+        let of_link = |message: String| format!("link `{}`: {message}", link.link_id);
+        let slots = link.slots().map_err(of_link)?;
+        self.instantiate(&link.template_id, &link.link_id, slots, place).map_err(of_link)
+    }
+
+    /// Makes a policy of a template. A finding, and no error, where only the id is taken already.
+    fn instantiate(
+        &mut self,
+        template: &str,
+        id: &str,
+        slots: HashMap<SlotId, EntityUid>,
+        place: Place<'a>,
+    ) -> Result<(), String> {
+        if id.is_empty() {
+            return Err("link_id is empty".to_owned());
         }
+        if !self.free(id, &place) {
+            return Ok(());
+        }
+        let of = self.templates.get(template).ok_or_else(|| format!("there is no template `{template}`"))?;
         let failed = |error: cedar_policy::PolicySetError| error.to_string();
         let mut set = PolicySet::new();
         set.add_template(of.policy.clone()).map_err(failed)?;
-        let id = PolicyId::new(&link.link_id);
-        set.link(of.policy.id().clone(), id.clone(), slots).map_err(failed)?;
-        let policy = set.policy(&id).ok_or("the engine made no policy of it")?.clone();
-        let (annotations, place) = (of.annotations.clone(), of.place.clone());
-        if link.link_id.is_empty() {
-            return Err("link_id is empty".to_owned());
-        }
-        if self.free(&link.link_id, &Place { file, span: None }) {
-            self.policies.insert(link.link_id.clone(), Read { policy, annotations, place });
-        }
+        set.link(of.policy.id().clone(), PolicyId::new(id), slots).map_err(failed)?;
+        let policy = set.policy(&PolicyId::new(id)).ok_or("the engine made no policy of it")?.clone();
+        let read = Read { policy, annotations: of.annotations.clone(), place: of.place.clone() };
+        self.policies.insert(id.to_owned(), read);
+        self.links.insert(id.to_owned(), place);
         Ok(())
     }
 }
@@ -178,10 +195,26 @@ impl<'a> Policies<'a> {
 /// A link of a template, in the Cedar CLI's format.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a link, like {\"template_id\", \"link_id\", \"args\"}")]
-struct Link {
+struct Linking {
     template_id: String,
     link_id: String,
     args: BTreeMap<String, String>,
+}
+
+impl Linking {
+    /// What stands for the slots.
+    fn slots(&self) -> Result<HashMap<SlotId, EntityUid>, String> {
+        let slot = |(slot, entity): (&String, &String)| {
+            let slot = match slot.as_str() {
+                "?principal" => SlotId::principal(),
+                "?resource" => SlotId::resource(),
+                _ => return Err(format!("`{slot}` is neither ?principal nor ?resource")),
+            };
+            let uid = EntityUid::from_str(entity);
+            Ok((slot, uid.map_err(|_no_entity| format!("`{entity}` is no entity, like User::\"alice\""))?))
+        };
+        self.args.iter().map(slot).collect()
+    }
 }
 
 /// A finding about JSON that cannot be read, at its place.
@@ -206,7 +239,10 @@ const ONLY: &str = "\u{0}only";
 
 /// A policy set, or a single policy or template.
 fn from_json(file: &SourceFile) -> Result<PolicySet, Vec<Finding>> {
-    let json: serde_json::Value = serde_json::from_str(&file.text).map_err(|error| vec![json_finding(file, &error)])?;
+    let unreadable = |error| vec![json_finding(file, &error)];
+    // Of two members with one name the engine would take the last, and a condition could be lost.
+    serde_json::from_str::<Json<'_>>(&file.text).map_err(unreadable)?;
+    let json: serde_json::Value = serde_json::from_str(&file.text).map_err(unreadable)?;
     let failed = |error: &dyn std::fmt::Display| vec![Finding::of_file(&file.name, error)];
     if json.get("effect").is_none() {
         let known = ["staticPolicies", "templates", "templateLinks"];
@@ -242,6 +278,11 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// The id as it is; the engine displays it with escapes.
+pub(super) fn text_of(id: &PolicyId) -> String {
+    AsRef::<str>::as_ref(id).to_owned()
+}
+
 fn policy_loc(policy: &CedarPolicy) -> Option<(usize, usize)> {
     let core: &cedar_policy_core::ast::Policy = policy.as_ref();
     core.loc().map(|loc| (loc.start(), loc.end()))
@@ -250,8 +291,4 @@ fn policy_loc(policy: &CedarPolicy) -> Option<(usize, usize)> {
 fn template_loc(template: &Template) -> Option<(usize, usize)> {
     let core: &cedar_policy_core::ast::Template = template.as_ref();
     core.loc().map(|loc| (loc.start(), loc.end()))
-}
-
-fn place(file: &SourceFile, span: Option<(usize, usize)>) -> Place<'_> {
-    Place { file, span }
 }
