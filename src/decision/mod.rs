@@ -1,5 +1,7 @@
 //! A snapshot and a mapped request into a decision, and what it tells the caller. Pure.
 
+#[cfg(test)]
+mod attacks;
 mod decide;
 mod denial;
 
