@@ -4,6 +4,8 @@
 mod attacks;
 mod decide;
 mod denial;
+#[cfg(test)]
+mod identity;
 
 pub use decide::{Decision, Failure, decide};
 pub use denial::Denial;
