@@ -8,11 +8,10 @@ use cedar_policy_core::ast::{Context, Literal, SlotEnv, Value, ValueKind};
 use cedar_policy_core::entities::Entities;
 use cedar_policy_core::evaluator::Evaluator;
 use cedar_policy_core::extensions::Extensions;
-use smallvec::SmallVec;
 use uuid::Uuid;
 
 use crate::mapping::Mapped;
-use crate::policy::{Node, OnForbidError, Policy, Snapshot};
+use crate::policy::{OnForbidError, Policy, Referred, Snapshot};
 
 /// The answer to one request, with everything that led to it.
 #[derive(Debug, Clone)]
@@ -113,19 +112,20 @@ pub fn decide(snapshot: &Arc<Snapshot>, mapped: &Mapped, id: Uuid) -> Decision {
 fn entities<'a>(snapshot: &Snapshot, mapped: &Mapped, policies: impl Iterator<Item = &'a Policy>) -> Entities {
     let world = mapped.world(snapshot);
     let mut depth = 0;
-    let mut roots: SmallVec<[Node; 8]> = SmallVec::new();
+    let mut roots = Referred::default();
     for policy in policies {
         depth = depth.max(policy.reach.depth);
-        roots.extend(policy.reach.named.iter().filter_map(|uid| world.find(uid)));
+        policy.reach.named.iter().for_each(|uid| world.refer_to(uid, &mut roots));
     }
     if depth == 0 {
         return Entities::new();
     }
-    roots.extend([&mapped.principal, &mapped.resource].into_iter().filter_map(|party| party.line.first()));
+    roots.actions.push(mapped.action.clone());
+    roots.nodes.extend([&mapped.principal, &mapped.resource].into_iter().filter_map(|party| party.line.first()));
     if let Some(Context::Value(fields)) = mapped.request.context() {
         fields.values().for_each(|value| world.refer(value, &mut roots));
     }
-    world.slice(roots.into_iter(), depth, snapshot.action_entity(&mapped.action))
+    world.slice(roots, depth, |action| snapshot.action_entity(action))
 }
 
 fn as_bool(value: &Value) -> Option<bool> {

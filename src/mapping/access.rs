@@ -241,9 +241,9 @@ pub(super) fn overlay(snapshot: &Snapshot, entities: Vec<Statement>) -> Result<O
         let EntityRead { uid: (of_type, id), attributes, tags, parents } = entity;
         let node = overlay.number(known, of_type, &id);
         let parents: Vec<Node> = parents.iter().map(|(of_type, id)| overlay.number(known, *of_type, id)).collect();
-        if known.is_settled(node) && !overlay.overrides && !proved {
+        if known.is_settled(node) && !overlay.overrides && !proved && !parents.is_empty() {
             let stored = World { types: snapshot.types(), known, overlay: &overlay }.line(node);
-            if let Some(index) = parents.iter().position(|parent| !stored.contains(*parent)) {
+            if let Some(index) = parents.iter().position(|parent| *parent == node || !stored.contains(*parent)) {
                 let name = format!("{}::{}", snapshot.types().name(of_type), quoted(&id).replace('`', "\""));
                 let reason = format!("puts {name} where it is not: what is stored lies in what is stored only");
                 return Err(Invalid::new(format!("{at}.parents[{index}]"), reason));

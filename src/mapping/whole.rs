@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cedar_policy_core::ast::Entity;
+use cedar_policy_core::ast::{Eid, Entity, EntityUID};
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
@@ -18,20 +18,34 @@ pub(super) struct Whole {
     pub(super) entity: Arc<Entity>,
     of_type: TypeId,
     id: SmolStr,
-    /// Those of its ancestors that a policy can name.
+    /// Those of its ancestors that a policy or an entity that is stored can name.
     ancestors: SmallVec<[Node; 8]>,
 }
 
 impl Whole {
     /// # Errors
     /// When the schema does not have its type.
-    pub(super) fn of(entity: Entity, snapshot: &Snapshot) -> Result<Self, MappingError> {
+    pub(super) fn of(mut entity: Entity, snapshot: &Snapshot) -> Result<Self, MappingError> {
         let (types, known) = (snapshot.types(), snapshot.known());
         let of_type = types.id_of(entity.uid().entity_type());
         let of_type = of_type
             .ok_or_else(|| MappingError::Schema(format!("there is no entity type `{}`", entity.uid().entity_type())))?;
-        let ancestors = entity.parents().filter_map(|parent| known.find_uid(types, parent)).collect();
         let id = SmolStr::new(entity.uid().eid());
+        let mut ancestors: SmallVec<[Node; 8]> = SmallVec::new();
+        let mut above: SmallVec<[Node; 8]> = entity.parents().filter_map(|it| known.find_uid(types, it)).collect();
+        above.extend(known.find(of_type, &id).into_iter().flat_map(|own| known.parents(own)).copied());
+        while let Some(node) = above.pop() {
+            if !ancestors.contains(&node) {
+                ancestors.push(node);
+                above.extend_from_slice(known.parents(node));
+            }
+        }
+        if known.stored() > 0 {
+            // What is stored may put its parents, or itself, into more than this code knows of.
+            let above = ancestors.iter().filter_map(|node| known.name(*node));
+            let above = above.map(|(of_type, id)| (types.entity_type(of_type).clone(), Eid::new(id.clone())));
+            above.for_each(|(of_type, id)| entity.add_parent(EntityUID::from_components(of_type, id, None)));
+        }
         Ok(Self { entity: Arc::new(entity), of_type, id, ancestors })
     }
 
@@ -41,5 +55,34 @@ impl Whole {
         overlay.lay(node, Laid::Whole(Arc::clone(&self.entity)));
         let line = Line::of(std::iter::once(node).chain(self.ancestors.iter().copied()).collect());
         Placed { of_type: self.of_type, line }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::policy::{SourceFile, StoreSource, load};
+
+    #[test]
+    fn what_lies_in_a_stored_entity_lies_in_all_that_this_lies_in() {
+        let mut source = StoreSource::embedded_control_plane();
+        let stored = r#"[{"uid":"Gatewood::Tenant::\"t\"","parents":["Gatewood::Instance::\"i\""]}]"#;
+        source.entities = Some(SourceFile { name: "entities.json".to_owned(), text: stored.to_owned() });
+        let snapshot = load(&source).unwrap();
+        let uid = |text: &str| -> EntityUID { text.parse().unwrap() };
+        let bare = |text: &str, parents: &[&str]| {
+            let parents: HashSet<EntityUID> = parents.iter().map(|parent| uid(parent)).collect();
+            Entity::new_with_attr_partial_value(uid(text), [], HashSet::new(), parents, [])
+        };
+        for entity in
+            [bare("Gatewood::OidcConfig::\"t\"", &["Gatewood::Tenant::\"t\""]), bare("Gatewood::Tenant::\"t\"", &[])]
+        {
+            let whole = Whole::of(entity, &snapshot).unwrap();
+            assert!(whole.entity.is_descendant_of(&uid("Gatewood::Instance::\"i\"")));
+            let instance = snapshot.known().find_uid(snapshot.types(), &uid("Gatewood::Instance::\"i\"")).unwrap();
+            assert!(whole.ancestors.contains(&instance));
+        }
     }
 }

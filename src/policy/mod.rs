@@ -17,7 +17,7 @@ mod source;
 pub use cedar_policy::Effect;
 
 pub use annotations::{Annotations, Status};
-pub(crate) use entities::{Laid, Line, Node, Overlay, World};
+pub(crate) use entities::{Laid, Line, Node, Overlay, Referred, World};
 pub use finding::{Finding, Findings};
 pub(crate) use index::Party;
 pub use load::load;

@@ -1,7 +1,7 @@
 //! Where a store's text comes from: a folder, or what the binary was built with.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Finding, Findings};
 
@@ -112,9 +112,9 @@ impl StoreSource {
     /// Every file or folder that cannot be read, is no UTF-8 or is too large.
     pub fn from_folder(store: &str, folder: &Path) -> Result<Self, Findings> {
         let source = Self { store: store.to_owned(), ..Self::default() };
-        let mut reader = FolderReader { source, findings: Vec::new() };
-        reader.read(folder, "", 0);
-        let FolderReader { mut source, findings } = reader;
+        let mut reader = FolderReader { source, way: Vec::new(), findings: Vec::new() };
+        reader.read(folder, "");
+        let FolderReader { mut source, findings, .. } = reader;
         if !findings.is_empty() {
             return Err(Findings::new(store, findings));
         }
@@ -132,21 +132,27 @@ impl StoreSource {
 
 struct FolderReader {
     source: StoreSource,
+    /// The folders that it is in. Symbolic links are followed, as mounts are made of them, so there may be loops.
+    way: Vec<PathBuf>,
     findings: Vec<Finding>,
 }
 
 impl FolderReader {
-    /// Symbolic links are followed (mounts are made of them), so a loop of them ends here.
-    const DEEPEST: usize = 32;
-
-    fn read(&mut self, folder: &Path, prefix: &str, depth: usize) {
-        if depth > Self::DEEPEST {
-            return self.find(prefix, "lies too deep; is there a loop of symbolic links?");
-        }
-        let entries = match fs::read_dir(folder) {
-            Ok(entries) => entries,
+    fn read(&mut self, folder: &Path, prefix: &str) {
+        let opened = fs::canonicalize(folder).and_then(|place| Ok((place, fs::read_dir(folder)?)));
+        let (place, entries) = match opened {
+            Ok(opened) => opened,
             Err(error) => return self.find(&folder.display().to_string(), &format!("cannot be read: {error}")),
         };
+        if self.way.contains(&place) {
+            return self.find(prefix, "is a loop of symbolic links");
+        }
+        self.way.push(place);
+        self.entries(folder, prefix, entries);
+        self.way.pop();
+    }
+
+    fn entries(&mut self, folder: &Path, prefix: &str, entries: fs::ReadDir) {
         for entry in entries {
             let entry = match entry {
                 Ok(entry) => entry,
@@ -161,7 +167,7 @@ impl FolderReader {
             }
             let name = if prefix.is_empty() { file_name } else { format!("{prefix}/{file_name}") };
             match fs::metadata(entry.path()) {
-                Ok(found) if found.is_dir() => self.read(&entry.path(), &name, depth + 1),
+                Ok(found) if found.is_dir() => self.read(&entry.path(), &name),
                 Ok(found) => self.file(&entry.path(), name, found.len()),
                 Err(error) => self.find(&name, &format!("cannot be read: {error}")),
             }
@@ -189,5 +195,74 @@ impl FolderReader {
 
     fn find(&mut self, file: &str, message: &str) {
         self.findings.push(Finding::of_file(file, message));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn read(prepare: impl Fn(&Path)) -> Result<StoreSource, Vec<String>> {
+        let folder = tempfile::tempdir().unwrap();
+        prepare(folder.path());
+        let read = StoreSource::from_folder("s", folder.path());
+        read.map_err(|findings| findings.findings.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_refused_without_being_read() {
+        let found = read(|folder| {
+            // Sparse: it takes no room, and reading it would take a terabyte of memory.
+            fs::File::create(folder.join("p.cedar")).unwrap().set_len(1 << 40).unwrap();
+        });
+        assert_eq!(found.unwrap_err(), ["p.cedar: has 1099511627776 bytes; at most 67108864 are read"]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_found_with_all_else_that_cannot() {
+        let found = read(|folder| {
+            fs::write(folder.join("p.cedar"), b"// \xff").unwrap();
+            fs::write(folder.join("s.cedarschema"), b"\xc3").unwrap();
+            symlink("nowhere", folder.join("q.cedar")).unwrap();
+            fs::write(folder.join("passed over.txt"), b"\xff").unwrap();
+        });
+        let found = found.unwrap_err();
+        assert_eq!(found.len(), 3, "{found:?}");
+        for (found, name) in found.iter().zip(["p.cedar: cannot be read", "q.cedar: cannot", "s.cedarschema: cannot"]) {
+            assert!(found.starts_with(name), "{found}");
+        }
+        let missing = StoreSource::from_folder("s", Path::new("/no/such/folder")).unwrap_err();
+        assert!(missing.to_string().contains("/no/such/folder: cannot be read"), "{missing}");
+    }
+
+    #[test]
+    fn a_loop_of_symbolic_links_ends() {
+        let found = read(|folder| symlink(".", folder.join("again")).unwrap()).unwrap_err();
+        assert!(found.len() == 1 && found[0].contains("loop of symbolic links"), "{found:?}");
+        // Two of them would be 2 to the power of the depth, if each way were taken.
+        let found = read(|folder| {
+            symlink(".", folder.join("one")).unwrap();
+            symlink(".", folder.join("two")).unwrap();
+        });
+        assert!(found.unwrap_err()[0].contains("loop of symbolic links"));
+    }
+
+    #[test]
+    fn a_mounted_configuration_map_is_read_once() {
+        let read = read(|folder| {
+            fs::create_dir_all(folder.join("..2026/deep")).unwrap();
+            fs::write(folder.join("..2026/p.cedar"), "p").unwrap();
+            fs::write(folder.join("..2026/deep/q.cedar"), "q").unwrap();
+            fs::write(folder.join("..2026/deep/store.toml"), "not the store's").unwrap();
+            symlink("..2026", folder.join("..data")).unwrap();
+            symlink("..data/p.cedar", folder.join("p.cedar")).unwrap();
+            symlink("..data/deep", folder.join("deep")).unwrap();
+        });
+        let read = read.unwrap();
+        let names: Vec<&str> = read.policies.iter().map(|file| file.name.as_str()).collect();
+        assert_eq!(names, ["deep/q.cedar", "p.cedar"]);
+        assert!(read.settings.is_none());
     }
 }

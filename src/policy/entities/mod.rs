@@ -11,7 +11,7 @@ mod world;
 pub(crate) use known::{Facts, Known, KnownBuilder};
 pub(crate) use line::Line;
 pub(crate) use overlay::{Laid, Overlay};
-pub(crate) use world::World;
+pub(crate) use world::{Referred, World};
 
 /// The number of an entity. Those below the number of entities that a snapshot knows are the snapshot's,
 /// and those from there on belong to one request.

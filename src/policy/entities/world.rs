@@ -93,19 +93,19 @@ impl World<'_> {
         if self.overlay.overrides { stored.chain(laid).collect() } else { laid.chain(stored).collect() }
     }
 
-    /// The entities that can be looked into in `depth` steps from `roots`.
-    pub(crate) fn slice(
+    /// The entities that can be looked into in `depth` steps from `roots`. `action` gives the schema's actions.
+    pub(crate) fn slice<'s>(
         &self,
-        roots: impl Iterator<Item = Node>,
+        roots: Referred,
         depth: usize,
-        action: Option<&Arc<Entity>>,
+        action: impl Fn(&EntityUID) -> Option<&'s Arc<Entity>>,
     ) -> Entities {
+        let Referred { nodes: mut edge, mut actions } = roots;
         let mut taken: SmallVec<[Node; 8]> = SmallVec::new();
         let mut seen: hashbrown::HashSet<Node, foldhash::fast::RandomState> = hashbrown::HashSet::default();
-        let mut entities: Vec<Arc<Entity>> = action.into_iter().cloned().collect();
-        let mut edge: SmallVec<[Node; 8]> = roots.collect();
+        let mut entities: Vec<Arc<Entity>> = Vec::new();
         for step in 0..depth {
-            let mut next: SmallVec<[Node; 8]> = SmallVec::new();
+            let mut next = Referred::default();
             for node in edge {
                 let fresh =
                     if taken.len() < 8 { !taken.contains(&node) } else { seen.insert(node) && !taken.contains(&node) };
@@ -117,20 +117,23 @@ impl World<'_> {
                 }
                 let Some(entity) = self.entity(node) else { continue };
                 if step + 1 < depth {
-                    let values = entity.attrs().chain(entity.tags()).map(|(_, value)| value);
-                    values.for_each(|value| {
+                    for (_, value) in entity.attrs().chain(entity.tags()) {
                         if let PartialValue::Value(value) = value {
                             self.refer(value, &mut next);
                         }
-                    });
+                    }
                 }
                 entities.push(entity);
             }
-            edge = next;
+            actions.append(&mut next.actions);
+            edge = next.nodes;
             if edge.is_empty() {
                 break;
             }
         }
+        actions.sort_unstable();
+        actions.dedup();
+        entities.extend(actions.iter().filter_map(action).cloned());
         let extensions = Extensions::all_available();
         // Every entity has all its ancestors and each comes once, so there is nothing that could fail.
         Entities::new()
@@ -139,11 +142,29 @@ impl World<'_> {
     }
 
     /// Adds the entities that a value refers to. What a set holds cannot be taken out of it by a policy.
-    pub(crate) fn refer(&self, value: &Value, found: &mut SmallVec<[Node; 8]>) {
+    pub(crate) fn refer(&self, value: &Value, found: &mut Referred) {
         match value.value_kind() {
-            ValueKind::Lit(Literal::EntityUID(uid)) => found.extend(self.find(uid)),
+            ValueKind::Lit(Literal::EntityUID(uid)) => self.refer_to(uid, found),
             ValueKind::Record(fields) => fields.values().for_each(|value| self.refer(value, found)),
             ValueKind::Lit(_) | ValueKind::Set(_) | ValueKind::ExtensionValue(_) => {}
         }
     }
+
+    /// Adds an entity, if there is anything to look into.
+    pub(crate) fn refer_to(&self, uid: &EntityUID, found: &mut Referred) {
+        match self.find(uid) {
+            Some(node) => found.nodes.push(node),
+            None if uid.entity_type().is_action() => found.actions.push(uid.clone()),
+            None => {}
+        }
+    }
+}
+
+/// Entities that something refers to.
+#[derive(Debug, Default)]
+pub(crate) struct Referred {
+    pub(crate) nodes: SmallVec<[Node; 8]>,
+    /// Actions are the schema's, and have no numbers. A context, an attribute or a policy may name others than
+    /// the one that is asked about, and `in` looks into them.
+    pub(crate) actions: SmallVec<[EntityUID; 2]>,
 }

@@ -24,12 +24,10 @@ pub(super) fn read(file: &SourceFile, types: &Types, actions: &[ActionLine], kno
     if let Err(error) = read {
         findings.push(json_finding(file, &error));
     }
-    if findings.is_empty() {
-        findings.extend(known.find_cycle().and_then(|node| known.name(node)).map(|(of_type, id)| {
-            let message = format!("`{}::{:?}` is its own ancestor", types.name(of_type), id.as_str());
-            Finding::of_file(&file.name, message)
-        }));
-    }
+    findings.extend(known.find_cycle().and_then(|node| known.name(node)).map(|(of_type, id)| {
+        let message = format!("`{}::{:?}` is its own ancestor", types.name(of_type), id.as_str());
+        Finding::of_file(&file.name, message)
+    }));
     findings
 }
 

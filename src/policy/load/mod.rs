@@ -1,16 +1,18 @@
 //! The one loader: source in, snapshot or findings out.
 
 mod entities;
+#[cfg(test)]
+mod hostile;
 mod policies;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use cedar_policy::{Effect, PolicyId, PolicySet, Schema, SchemaFragment, ValidationMode, Validator};
+use cedar_policy::{Effect, PolicySet, Schema, SchemaFragment, ValidationMode, Validator};
 use cedar_policy_core::ast::{Entity, EntityUID};
 
-use self::policies::{Place, Policies, Read};
+use self::policies::{Place, PolicyFiles, Read, text_of};
 use super::entities::KnownBuilder;
 use super::index::IndexBuilder;
 use super::reach::Reach;
@@ -27,18 +29,28 @@ use crate::values::Types;
 /// against the schema says. The validator's warnings are no findings. In the store that guards Gatewood
 /// itself, a policy without an id and a template without a link are findings too.
 pub fn load(source: &StoreSource) -> Result<Snapshot, Findings> {
+    // The engine's parser takes some 20 KiB of stack for each pair of parentheses within another, and does not
+    // look how much there is. The memory is only taken where it is written to.
+    const STACK: usize = 256 * 1024 * 1024;
+    stacker::grow(STACK, || load_all(source))
+}
+
+fn load_all(source: &StoreSource) -> Result<Snapshot, Findings> {
     let mut findings = Vec::new();
     let schema = schema(source, &mut findings);
-    let mut policies = Policies::default();
+    let mut policies = PolicyFiles::default();
     source.policies.iter().for_each(|file| policies.file(file));
     source.links.iter().for_each(|file| policies.links(file));
     findings.append(&mut policies.findings);
     if source.store == CONTROL_STORE {
-        findings.extend(policies.nameless.iter().map(|place| place.finding("the policy has no @id(\"...\")")));
+        findings.append(&mut policies.nameless);
         findings.extend(without_links(&policies));
     }
     if source.policies.is_empty() {
         findings.push(Finding::of_file(&source.store, "has no *.cedar file"));
+    }
+    if schema.is_none() {
+        findings.extend(without_schema(source));
     }
     let loaded = schema.and_then(|schema| match finish(source, &schema, policies, &mut findings) {
         Some(snapshot) if findings.is_empty() => Some(snapshot),
@@ -86,20 +98,30 @@ fn schema(source: &StoreSource, findings: &mut Vec<Finding>) -> Option<Schema> {
     }
 }
 
-fn without_links(policies: &Policies<'_>) -> Vec<Finding> {
+fn without_links(policies: &PolicyFiles<'_>) -> Vec<Finding> {
     let linked = |id: &str| {
-        policies.by_id.values().any(|read| read.policy.template_id().is_some_and(|template| template.to_string() == id))
+        policies.policies.values().any(|read| read.policy.template_id().is_some_and(|template| text_of(template) == id))
     };
     let idle = policies.templates.iter().filter(|(id, _)| !linked(id));
     let message = |id: &str| format!("policy template `{id}` has no links; a template does nothing by itself");
-    idle.map(|(id, read)| Finding::of_file(&read.place.file.name, message(id))).collect()
+    idle.map(|(id, read)| read.place.finding(message(id))).collect()
+}
+
+/// What can be told of the other files where there is no schema.
+fn without_schema(source: &StoreSource) -> Vec<Finding> {
+    let mut findings = StoreSettings::read(source.settings.as_ref(), None).err().unwrap_or_default();
+    if let Some(file) = &source.entities {
+        let read: Result<Vec<serde::de::IgnoredAny>, _> = serde_json::from_str(&file.text);
+        findings.extend(read.err().map(|error| policies::json_finding(file, &error)));
+    }
+    findings
 }
 
 /// Everything that needs the schema.
 fn finish(
     source: &StoreSource,
     schema: &Schema,
-    policies: Policies<'_>,
+    policies: PolicyFiles<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<Snapshot> {
     validate(schema, source, &policies, findings);
@@ -121,7 +143,7 @@ fn finish(
     let mut index = IndexBuilder::default();
     let templates = policies.templates.len();
     let policies: Vec<Policy> = policies
-        .by_id
+        .policies
         .into_iter()
         .map(|(id, read)| policy(id, read))
         .enumerate()
@@ -167,33 +189,37 @@ fn kept(source: &StoreSource) -> StoreSource {
     }
 }
 
-fn validate(schema: &Schema, source: &StoreSource, policies: &Policies<'_>, findings: &mut Vec<Finding>) {
+fn validate(schema: &Schema, source: &StoreSource, policies: &PolicyFiles<'_>, findings: &mut Vec<Finding>) {
     let all = match policy_set(policies) {
         Ok(all) => all,
         Err(error) => return findings.push(Finding::of_file(&source.store, error)),
     };
-    let place_of = |id: &PolicyId| -> Option<&Place<'_>> {
-        let id = id.to_string();
-        let policy = policies.by_id.get(&id).map(|read| &read.place);
-        policy.or_else(|| policies.templates.get(&id).map(|read| &read.place))
+    let place_of = |id: &str| -> Option<&Place<'_>> {
+        let policy = policies.policies.get(id).map(|read| &read.place);
+        policy.or_else(|| policies.templates.get(id).map(|read| &read.place))
     };
     for error in Validator::new(schema.clone()).validate(&all, ValidationMode::Strict).validation_errors() {
-        findings.push(match place_of(error.policy_id()) {
-            Some(place) if place.span.is_some() => Finding::of_engine(&place.file.name, &place.file.text, error),
-            Some(place) => Finding::of_file(&place.file.name, error),
-            None => Finding::of_file(&source.store, error),
+        let id = text_of(error.policy_id());
+        findings.push(match (policies.links.get(&id), place_of(&id)) {
+            // The engine's own places are in the template, which has findings of its own.
+            (Some(link), _) => link.finding(format!("link `{id}`: {error}")),
+            (None, Some(place)) if place.span.is_some() => {
+                Finding::of_engine(&place.file.name, &place.file.text, error)
+            }
+            (None, Some(place)) => Finding::of_file(&place.file.name, error),
+            (None, None) => Finding::of_file(&source.store, error),
         });
     }
     findings.dedup();
 }
 
 /// All policies, for the validator.
-fn policy_set(policies: &Policies<'_>) -> Result<PolicySet, Box<cedar_policy::PolicySetError>> {
+fn policy_set(policies: &PolicyFiles<'_>) -> Result<PolicySet, Box<cedar_policy::PolicySetError>> {
     let mut all = PolicySet::new();
     for read in policies.templates.values() {
         all.add_template(read.policy.clone())?;
     }
-    for read in policies.by_id.values() {
+    for read in policies.policies.values() {
         match (read.policy.template_id(), read.policy.template_links()) {
             (Some(template), Some(slots)) => all.link(template.clone(), read.policy.id().clone(), slots)?,
             _ => all.add(read.policy.clone())?,
@@ -244,8 +270,8 @@ fn policy(id: String, read: Read<'_, cedar_policy::Policy>) -> (Policy, cedar_po
         file: place.file.name.clone(),
         line: place.line,
         span: place.span,
-        template: engine.template_id().map(ToString::to_string),
-        text: json.then(|| engine.to_cedar()).flatten(),
+        template: engine.template_id().map(text_of),
+        text: json.then(|| engine.to_cedar().unwrap_or_else(|| core.template().to_string())),
         condition,
         reach,
     };

@@ -1,6 +1,6 @@
 //! Policy files into policies with ids, annotations and places.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 
 use cedar_policy::{EntityUid, Policy as CedarPolicy, PolicyId, PolicySet, SlotId, Template};
@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::super::source::is_json_policy_file;
 use super::super::{Annotations, Finding, SourceFile};
+use crate::values::Json;
 
 /// Where a policy or a template stands.
 #[derive(Debug, Clone)]
@@ -16,15 +17,8 @@ pub(super) struct Place<'a> {
     pub(super) file: &'a SourceFile,
     /// Where it begins and ends, in bytes; JSON has no places.
     pub(super) span: Option<(usize, usize)>,
-    /// The line, from 1, where there is a span.
+    /// The line that it begins in, from 1.
     pub(super) line: Option<usize>,
-}
-
-impl<'a> Place<'a> {
-    /// Of what a file has without places.
-    const fn somewhere(file: &'a SourceFile) -> Self {
-        Self { file, span: None, line: None }
-    }
 }
 
 impl Place<'_> {
@@ -44,16 +38,18 @@ pub(super) struct Read<'a, P> {
 
 /// The policies of a store, by their ids.
 #[derive(Default)]
-pub(super) struct Policies<'a> {
+pub(super) struct PolicyFiles<'a> {
     /// Those that are no templates, the linked ones among them.
-    pub(super) by_id: BTreeMap<String, Read<'a, CedarPolicy>>,
+    pub(super) policies: BTreeMap<String, Read<'a, CedarPolicy>>,
     pub(super) templates: BTreeMap<String, Read<'a, Template>>,
+    /// Where the links of `links.json` stand, by their ids.
+    pub(super) links: BTreeMap<String, Place<'a>>,
     /// Which policies had no `@id`, and where.
-    pub(super) nameless: Vec<Place<'a>>,
+    pub(super) nameless: Vec<Finding>,
     pub(super) findings: Vec<Finding>,
 }
 
-impl<'a> Policies<'a> {
+impl<'a> PolicyFiles<'a> {
     /// Reads one file.
     pub(super) fn file(&mut self, file: &'a SourceFile) {
         let json = is_json_policy_file(&file.name);
@@ -61,43 +57,44 @@ impl<'a> Policies<'a> {
             Ok(set) => set,
             Err(findings) => return self.findings.extend(findings),
         };
-        // Looked for once: from the beginning of the file for each policy, it would take a large file ages.
-        let ends: Vec<usize> = file.text.match_indices('\n').map(|(at, _)| at).collect();
+        let newlines: Vec<usize> = file.text.match_indices('\n').map(|(offset, _)| offset).collect();
         let place = |span: Option<(usize, usize)>| {
-            let line = span.map(|(start, _)| ends.partition_point(|end| *end < start) + 1);
+            let line = span.map(|(start, _)| newlines.partition_point(|newline| *newline < start) + 1);
             Place { file, span, line }
         };
-        // The engine's own ids count the policies of a file, so the order is that of the places.
         let mut templates: Vec<_> = set.templates().map(|it| (place(template_loc(it)), it)).collect();
         let mut policies: Vec<_> = set.policies().map(|it| (place(policy_loc(it)), it)).collect();
-        templates.sort_by_key(|(place, it)| (place.span, it.id().to_string()));
-        policies.sort_by_key(|(place, it)| (place.span, it.id().to_string()));
+        // The engine's own ids count the policies of a file, so the order is that of the places.
+        templates.sort_by(|(one, it), (other, its)| (one.span, it.id()).cmp(&(other.span, its.id())));
+        policies.sort_by(|(one, it), (other, its)| (one.span, it.id()).cmp(&(other.span, its.id())));
+        let places = policies.iter().map(|(place, _)| place).chain(templates.iter().map(|(place, _)| place));
+        let mut spans: Vec<_> = places.filter_map(|place| place.span).collect();
+        spans.sort_unstable();
+        let number = |place: &Place<'_>| place.span.map_or(1, |span| spans.partition_point(|other| *other < span) + 1);
         // A name that a JSON file gives to a policy is as good as an annotation.
-        let named = |id: &PolicyId| json.then(|| id.to_string()).filter(|id| id != ONLY);
-        let spans =
-            |places: &mut dyn Iterator<Item = &Place<'a>>| places.filter_map(|place| place.span).collect::<Vec<_>>();
-        let mut all = spans(&mut policies.iter().map(|(place, _)| place));
-        all.extend(spans(&mut templates.iter().map(|(place, _)| place)));
-        all.sort_unstable();
-        let number = |place: &Place<'_>, nth: usize| match place.span {
-            Some(span) => all.binary_search(&span).unwrap_or(0) + 1,
-            None => nth + 1,
-        };
-        for (nth, (place, template)) in templates.iter().enumerate() {
-            let number = number(place, nth);
-            if let Some((id, annotations)) = self.identify(place, template.annotations(), named(template.id()), number)
-            {
-                let policy = template.new_id(PolicyId::new(&id));
-                self.templates.insert(id, Read { policy, annotations, place: place.clone() });
-            }
+        let named = |id: &PolicyId| json.then(|| text_of(id)).filter(|id| id != ONLY);
+        let mut renamed = BTreeMap::new();
+        for (place, template) in templates {
+            let known = self.identify(&place, template.annotations(), named(template.id()), number(&place));
+            let Some((id, annotations)) = known else { continue };
+            renamed.insert(text_of(template.id()), id.clone());
+            let policy = template.new_id(PolicyId::new(&id));
+            self.templates.insert(id, Read { policy, annotations, place });
         }
-        for (nth, (place, policy)) in policies.iter().enumerate() {
-            // Links of a JSON file are policies of their own, with the names that the file gives them.
-            let number = number(place, nth);
-            if let Some((id, annotations)) = self.identify(place, policy.annotations(), named(policy.id()), number) {
-                let policy = policy.new_id(PolicyId::new(&id));
-                self.by_id.insert(id, Read { policy, annotations, place: place.clone() });
+        for (place, policy) in policies {
+            if let (Some(template), Some(slots)) = (policy.template_id(), policy.template_links()) {
+                // A link of a JSON file: its name is its own, and all else is the template's, if that is any good.
+                let Some(template) = renamed.get(&text_of(template)) else { continue };
+                let id = text_of(policy.id());
+                if let Err(message) = self.instantiate(template, &id, slots, place.clone()) {
+                    self.findings.push(place.finding(format!("link `{id}`: {message}")));
+                }
+                continue;
             }
+            let known = self.identify(&place, policy.annotations(), named(policy.id()), number(&place));
+            let Some((id, annotations)) = known else { continue };
+            let policy = policy.new_id(PolicyId::new(&id));
+            self.policies.insert(id, Read { policy, annotations, place });
         }
     }
 
@@ -123,7 +120,7 @@ impl<'a> Policies<'a> {
             }
             Some(id) => id,
             None => {
-                self.nameless.push(place.clone());
+                self.nameless.push(place.finding("the policy has no @id(\"...\")"));
                 format!("{}#{number}", place.file.name)
             }
         };
@@ -132,7 +129,7 @@ impl<'a> Policies<'a> {
 
     /// Whether an id is free; a finding when it is not.
     fn free(&mut self, id: &str, place: &Place<'a>) -> bool {
-        let policy = self.by_id.get(id).map(|read| &read.place);
+        let policy = self.policies.get(id).map(|read| &read.place);
         let Some(other) = policy.or_else(|| self.templates.get(id).map(|read| &read.place)) else { return true };
         let line = other.line.map(|line| format!(":{line}")).unwrap_or_default();
         let message = format!("@id(\"{id}\") is taken already, by {}{line}", other.file.name);
@@ -142,47 +139,54 @@ impl<'a> Policies<'a> {
 
     /// Reads `links.json` and links the templates.
     pub(super) fn links(&mut self, file: &'a SourceFile) {
-        let links: Vec<Link> = match serde_json::from_str(&file.text) {
+        let links: Vec<&RawValue> = match serde_json::from_str(&file.text) {
             Ok(links) => links,
             Err(error) => return self.findings.push(json_finding(file, &error)),
         };
-        // It is a list, or it could not have been read; the second time tells where each link stands.
-        let places: Vec<&RawValue> = serde_json::from_str(&file.text).unwrap_or_default();
-        for (link, raw) in links.iter().zip(places) {
-            if let Err(message) = self.link(file, link) {
-                let message = format!("link `{}`: {message}", link.id);
-                self.findings.push(Finding::at(&file.name, &file.text, offset_in(file, raw), message));
+        for raw in links {
+            let offset = offset_in(file, raw);
+            let place = Place { file, span: Some((offset, offset + raw.get().len())), line: None };
+            if let Err(message) = self.link(raw, place.clone()) {
+                self.findings.push(place.finding(message));
             }
         }
     }
 
-    fn link(&mut self, file: &'a SourceFile, link: &Link) -> Result<(), String> {
-        let of = self.templates.get(&link.template);
-        let of = of.ok_or_else(|| format!("there is no template `{}`", link.template))?;
-        let mut slots = std::collections::HashMap::new();
-        for (slot, entity) in &link.args {
-            let slot = match slot.as_str() {
-                "?principal" => SlotId::principal(),
-                "?resource" => SlotId::resource(),
-                _ => return Err(format!("`{slot}` is neither ?principal nor ?resource")),
-            };
-            let uid = EntityUid::from_str(entity)
-                .map_err(|_error| format!("`{entity}` is no entity, like User::\"alice\""))?;
-            slots.insert(slot, uid);
+    fn link(&mut self, raw: &RawValue, place: Place<'a>) -> Result<(), String> {
+        let broken = |error: serde_json::Error| {
+            let text = error.to_string();
+            text.rsplit_once(" at line ").map_or(text.clone(), |(message, _place)| message.to_owned())
+        };
+        serde_json::from_str::<Json>(raw.get()).map_err(broken)?;
+        let link: Linking = serde_json::from_str(raw.get()).map_err(broken)?;
+        let of_link = |message: String| format!("link `{}`: {message}", link.link_id);
+        let slots = link.slots().map_err(of_link)?;
+        self.instantiate(&link.template_id, &link.link_id, slots, place).map_err(of_link)
+    }
+
+    /// Makes a policy of a template. A finding, and no error, where only the id is taken already.
+    fn instantiate(
+        &mut self,
+        template: &str,
+        id: &str,
+        slots: HashMap<SlotId, EntityUid>,
+        place: Place<'a>,
+    ) -> Result<(), String> {
+        if id.is_empty() {
+            return Err("link_id is empty".to_owned());
         }
+        if !self.free(id, &place) {
+            return Ok(());
+        }
+        let of = self.templates.get(template).ok_or_else(|| format!("there is no template `{template}`"))?;
         let failed = |error: cedar_policy::PolicySetError| error.to_string();
         let mut set = PolicySet::new();
         set.add_template(of.policy.clone()).map_err(failed)?;
-        let id = PolicyId::new(&link.id);
-        set.link(of.policy.id().clone(), id.clone(), slots).map_err(failed)?;
-        let policy = set.policy(&id).ok_or("the engine made no policy of it")?.clone();
-        let (annotations, place) = (of.annotations.clone(), of.place.clone());
-        if link.id.is_empty() {
-            return Err("link_id is empty".to_owned());
-        }
-        if self.free(&link.id, &Place::somewhere(file)) {
-            self.by_id.insert(link.id.clone(), Read { policy, annotations, place });
-        }
+        set.link(of.policy.id().clone(), PolicyId::new(id), slots).map_err(failed)?;
+        let policy = set.policy(&PolicyId::new(id)).ok_or("the engine made no policy of it")?.clone();
+        let read = Read { policy, annotations: of.annotations.clone(), place: of.place.clone() };
+        self.policies.insert(id.to_owned(), read);
+        self.links.insert(id.to_owned(), place);
         Ok(())
     }
 }
@@ -190,23 +194,38 @@ impl<'a> Policies<'a> {
 /// A link of a template, in the Cedar CLI's format.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a link, like {\"template_id\", \"link_id\", \"args\"}")]
-struct Link {
-    #[serde(rename = "template_id")]
-    template: String,
-    #[serde(rename = "link_id")]
-    id: String,
+struct Linking {
+    template_id: String,
+    link_id: String,
     args: BTreeMap<String, String>,
+}
+
+impl Linking {
+    /// What stands for the slots.
+    fn slots(&self) -> Result<HashMap<SlotId, EntityUid>, String> {
+        let slot = |(slot, entity): (&String, &String)| {
+            let slot = match slot.as_str() {
+                "?principal" => SlotId::principal(),
+                "?resource" => SlotId::resource(),
+                _ => return Err(format!("`{slot}` is neither ?principal nor ?resource")),
+            };
+            let uid = EntityUid::from_str(entity);
+            Ok((slot, uid.map_err(|_no_entity| format!("`{entity}` is no entity, like User::\"alice\""))?))
+        };
+        self.args.iter().map(slot).collect()
+    }
 }
 
 /// A finding about JSON that cannot be read, at its place.
 pub(super) fn json_finding(file: &SourceFile, error: &serde_json::Error) -> Finding {
-    if error.line() == 0 {
-        return Finding::of_file(&file.name, error);
+    let mut finding = Finding::of_file(&file.name, error);
+    if error.line() > 0 {
+        finding.place = Some((error.line(), error.column().max(1)));
+        // The place stands before the message already.
+        let at = format!(" at line {} column {}", error.line(), error.column());
+        finding.message = finding.message.strip_suffix(&at).map(str::to_owned).unwrap_or(finding.message);
     }
-    // The place stands before the message already.
-    let (text, at) = (error.to_string(), format!(" at line {} column {}", error.line(), error.column()));
-    let message = text.strip_suffix(&at).unwrap_or(&text);
-    Finding::in_line(&file.name, &file.text, (error.line(), error.column().max(1)), message)
+    finding
 }
 
 /// Where a part of a file's text lies in it, in bytes.
@@ -224,7 +243,10 @@ const ONLY: &str = "\u{0}only";
 
 /// A policy set, or a single policy or template.
 fn from_json(file: &SourceFile) -> Result<PolicySet, Vec<Finding>> {
-    let json: serde_json::Value = serde_json::from_str(&file.text).map_err(|error| vec![json_finding(file, &error)])?;
+    let unreadable = |error| vec![json_finding(file, &error)];
+    // Of two members with one name the engine would take the last, and a condition could be lost.
+    serde_json::from_str::<Json>(&file.text).map_err(unreadable)?;
+    let json: serde_json::Value = serde_json::from_str(&file.text).map_err(unreadable)?;
     let failed = |error: &dyn std::fmt::Display| vec![Finding::of_file(&file.name, error)];
     if json.get("effect").is_none() {
         let known = ["staticPolicies", "templates", "templateLinks"];
@@ -258,6 +280,11 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = inner.source();
     }
     text
+}
+
+/// The id as it is; the engine displays it with escapes.
+pub(super) fn text_of(id: &PolicyId) -> String {
+    AsRef::<str>::as_ref(id).to_owned()
 }
 
 fn policy_loc(policy: &CedarPolicy) -> Option<(usize, usize)> {
