@@ -662,6 +662,7 @@ const COVERAGE: &[(&str, &str)] = &[
     ("server.workers", "there_are_as_many_workers_as_configured"),
     ("server.body_timeout", "body_timeout_says_when_a_slow_body_is_given_up"),
     ("server.drain_timeout", "drain_timeout_bounds_the_end"),
+    ("server.public_url", "metadata_has_the_configured_url_and_never_that_of_the_request"),
     ("server.trusted_proxies", "forwarded_addresses_count_from_trusted_proxies_only"),
     ("server.cors_origins", "a_page_reads_successes_and_errors_alike"),
     ("tls.cert", "https_works_over_both_versions_of_http_and_of_tls"),
@@ -700,6 +701,7 @@ fn every_key_of_the_configuration_has_a_test_that_sees_its_effect() {
     let known: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
     assert_eq!(covered, known, "add a test that sees the key's effect, and name it in COVERAGE");
     let source = [
+        include_str!("authzen/mod.rs"),
         include_str!("cli.rs"),
         include_str!("cors.rs"),
         include_str!("decisions.rs"),
