@@ -12,7 +12,7 @@ use std::fmt::Write;
 pub(crate) struct Workload {
     /// How many policies there are.
     pub(crate) policies: usize,
-    /// How many users there are, and groups, folders and documents.
+    /// How many users there are, and groups, folders and documents: no fewer than policies.
     pub(crate) users: usize,
 }
 
@@ -59,8 +59,9 @@ impl Workload {
             r#"action in [Action::"read", Action::"share"]"#,
         ];
         let mut text = String::new();
-        for (n, action) in ACTIONS.into_iter().cycle().take(self.policies).enumerate() {
+        for n in 0..self.policies {
             let principal = if n % 2 == 0 { "== User::\"u" } else { "in Group::\"g" };
+            let action = ACTIONS[n % ACTIONS.len()];
             let condition = match n % 6 {
                 0 => " when { context.mfa || principal.level > 2 }",
                 3 => " when { !resource.owner.suspended && context.network.isInRange(ip(\"192.0.2.0/24\")) }",
@@ -94,12 +95,12 @@ impl Workload {
         text
     }
 
-    /// User, action and document of a question. Every other document is one that a policy gives the user;
-    /// of the rest next to none is.
+    /// User, action and document of a question. The users are those that policies name; every other document
+    /// is one that a policy gives the user, and of the rest next to none is.
     fn asked(&self, nth: usize) -> (usize, &'static str, usize) {
         // A prime that divides no size leads through everything, and no two next to each other are asked in turn.
-        let user = nth.wrapping_mul(7_919) % self.users;
-        let document = if nth.is_multiple_of(2) { user } else { nth.wrapping_mul(104_743) % self.users };
+        let user = nth.wrapping_mul(7_919) % self.policies;
+        let document = if nth % 2 == 0 { user } else { nth.wrapping_mul(104_743) % self.users };
         (user, if nth % 5 == 4 { "write" } else { "read" }, document)
     }
 
