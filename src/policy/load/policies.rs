@@ -218,14 +218,13 @@ impl Linking {
 
 /// A finding about JSON that cannot be read, at its place.
 pub(super) fn json_finding(file: &SourceFile, error: &serde_json::Error) -> Finding {
-    let mut finding = Finding::of_file(&file.name, error);
-    if error.line() > 0 {
-        finding.place = Some((error.line(), error.column().max(1)));
-        // The place stands before the message already.
-        let at = format!(" at line {} column {}", error.line(), error.column());
-        finding.message = finding.message.strip_suffix(&at).map(str::to_owned).unwrap_or(finding.message);
+    if error.line() == 0 {
+        return Finding::of_file(&file.name, error);
     }
-    finding
+    // The place stands before the message already.
+    let (text, at) = (error.to_string(), format!(" at line {} column {}", error.line(), error.column()));
+    let message = text.strip_suffix(&at).unwrap_or(&text);
+    Finding::in_line(&file.name, &file.text, (error.line(), error.column().max(1)), message)
 }
 
 /// Where a part of a file's text lies in it, in bytes.
