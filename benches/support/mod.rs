@@ -53,15 +53,14 @@ impl Workload {
     }
 
     fn policy_text(&self) -> String {
-        const ACTIONS: [&str; 3] = [
-            r#"action == Action::"read""#,
-            r#"action in [Action::"read", Action::"write"]"#,
-            r#"action in [Action::"read", Action::"share"]"#,
-        ];
         let mut text = String::new();
         for n in 0..self.policies {
-            let principal = if n % 2 == 0 { "== User::\"u" } else { "in Group::\"g" };
-            let action = ACTIONS[n % ACTIONS.len()];
+            let principal = if n.is_multiple_of(2) { "== User::\"u" } else { "in Group::\"g" };
+            let action = match n % 3 {
+                0 => r#"action == Action::"read""#,
+                1 => r#"action in [Action::"read", Action::"write"]"#,
+                _ => r#"action in [Action::"read", Action::"share"]"#,
+            };
             let condition = match n % 6 {
                 0 => " when { context.mfa || principal.level > 2 }",
                 3 => " when { !resource.owner.suspended && context.network.isInRange(ip(\"192.0.2.0/24\")) }",
@@ -100,7 +99,7 @@ impl Workload {
     fn asked(&self, nth: usize) -> (usize, &'static str, usize) {
         // A prime that divides no size leads through everything, and no two next to each other are asked in turn.
         let user = nth.wrapping_mul(7_919) % self.policies;
-        let document = if nth % 2 == 0 { user } else { nth.wrapping_mul(104_743) % self.users };
+        let document = if nth.is_multiple_of(2) { user } else { nth.wrapping_mul(104_743) % self.users };
         (user, if nth % 5 == 4 { "write" } else { "read" }, document)
     }
 
