@@ -69,7 +69,8 @@ on_both! {
         assert!(value(&after, r#"gatewood_store_policies{store="gatewood"}"#) > 10.0, "{after}");
         assert!(value(&after, r#"gatewood_database_connections_limit{pool="read"}"#) > 0.0, "{after}");
         assert!(value(&after, "gatewood_start_time_seconds") > 1.7e9, "{after}");
-        let revisions = after.lines().filter(|line| line.starts_with("gatewood_store_info{")).count();
+        let of_gatewood = "gatewood_store_info{store=\"gatewood\"";
+        let revisions = after.lines().filter(|line| line.starts_with(of_gatewood)).count();
         assert_eq!(revisions, 1, "{after}");
     }
 
