@@ -7,15 +7,15 @@ use std::time::Instant;
 use super::guard::PermittedCall;
 use super::observed::{Facts, count, record};
 use super::service::SeePolicyIds;
-use super::stores::StoreTarget;
-use super::{App, AppError, Command, Gathered, Permit};
+use super::stores::{StoreTarget, of_its_store};
+use super::{App, AppError, Command, Permit};
 pub use crate::audit::Channel;
 use crate::audit::Record;
 use crate::authn::{Presented, Rejection};
 use crate::decision::{Decision, decide};
 use crate::domain::{Call, Caller, Invalid, User};
-use crate::mapping::{AuthzenQuestion, Mapped, Refusal, Resource, authzen, native, with_token};
-use crate::policy::{ActionUse, PolicyRevision, Snapshot};
+use crate::mapping::{AuthzenQuestion, Mapped, Refusal, authzen, native, with_token};
+use crate::policy::{ActionUse, Snapshot};
 use crate::telemetry::DecisionSpan;
 use crate::values::Json;
 
@@ -31,17 +31,7 @@ pub struct Evaluate<Q> {
 impl<Q: Default + Send> Command for Evaluate<Q> {
     const ACTION: ActionUse = ActionUse { name: "Evaluate", group: Some("read"), resources: &["Store"], context: "" };
 
-    fn resource(&self) -> Resource {
-        self.store.resource()
-    }
-
-    fn revision(&self) -> Option<&PolicyRevision> {
-        self.store.revision()
-    }
-
-    async fn gather(self, app: &App, call: &Call) -> Gathered<Self> {
-        Ok(Self { store: self.store.find(app, &call.caller).await?, ..self })
-    }
+    of_its_store!();
 
     fn example() -> Self {
         Self { store: StoreTarget::example(), question: Q::default() }

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::StoreTarget;
-use crate::app::{App, AppError, Command, Gathered, Permit};
-use crate::domain::Call;
-use crate::mapping::Resource;
-use crate::policy::{ActionUse, Finding, PolicyRevision, Snapshot, SourceFile, StoreSource, load};
+use super::{StoreTarget, of_its_store};
+use crate::app::{App, AppError, Command, Permit};
+use crate::policy::{ActionUse, Finding, Snapshot, SourceFile, StoreSource, load};
 use crate::stores::off_the_request_threads;
 
 /// What is to be tried out. What is left out is taken from the version in force.
@@ -37,17 +35,7 @@ pub struct CheckStore {
 impl Command for CheckStore {
     const ACTION: ActionUse = ActionUse { name: "CheckStore", group: Some("read"), resources: &["Store"], context: "" };
 
-    fn resource(&self) -> Resource {
-        self.store.resource()
-    }
-
-    fn revision(&self) -> Option<&PolicyRevision> {
-        self.store.revision()
-    }
-
-    async fn gather(self, app: &App, call: &Call) -> Gathered<Self> {
-        Ok(Self { store: self.store.find(app, &call.caller).await?, ..self })
-    }
+    of_its_store!();
 
     fn example() -> Self {
         Self { store: StoreTarget::example(), candidate: Candidate::default() }

@@ -6,4 +6,5 @@ mod target;
 
 pub use check::{Candidate, CheckStore, StoreReport};
 pub use read::{FoundPolicy, ListStores, ReadPolicy, ReadStore, ReloadStore, StoreFacts};
+pub(super) use target::of_its_store;
 pub use target::{MinRevision, StoreTarget};

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::StoreTarget;
-use crate::app::{App, AppError, Command, Gathered, Permit};
+use super::{StoreTarget, of_its_store};
+use crate::app::{App, AppError, Command, Permit};
 use crate::domain::{Call, StoreName};
 use crate::mapping::Resource;
-use crate::policy::{ActionUse, Policy, PolicyRevision, Snapshot};
+use crate::policy::{ActionUse, Policy, Snapshot};
 use crate::stores::{Reloaded, Status};
 
 /// The action of both commands below.
@@ -42,17 +42,7 @@ macro_rules! about_a_store {
         impl Command for $name {
             const ACTION: ActionUse = $action;
 
-            fn resource(&self) -> Resource {
-                self.store.resource()
-            }
-
-            fn revision(&self) -> Option<&PolicyRevision> {
-                self.store.revision()
-            }
-
-            async fn gather(self, app: &App, call: &Call) -> Gathered<Self> {
-                Ok(Self { store: self.store.find(app, &call.caller).await? })
-            }
+            of_its_store!();
 
             fn example() -> Self {
                 Self { store: StoreTarget::example() }
@@ -83,17 +73,7 @@ pub struct ReadPolicy {
 impl Command for ReadPolicy {
     const ACTION: ActionUse = READ_STORE;
 
-    fn resource(&self) -> Resource {
-        self.store.resource()
-    }
-
-    fn revision(&self) -> Option<&PolicyRevision> {
-        self.store.revision()
-    }
-
-    async fn gather(self, app: &App, call: &Call) -> Gathered<Self> {
-        Ok(Self { store: self.store.find(app, &call.caller).await?, ..self })
-    }
+    of_its_store!();
 
     fn example() -> Self {
         Self { store: StoreTarget::example(), id: String::new() }

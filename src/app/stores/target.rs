@@ -31,6 +31,25 @@ impl MinRevision {
     }
 }
 
+/// What every [`Command`](crate::app::Command) about a store does alike, for one with a field `store`.
+macro_rules! of_its_store {
+    () => {
+        fn resource(&self) -> $crate::mapping::Resource {
+            self.store.resource()
+        }
+
+        fn revision(&self) -> Option<&$crate::policy::PolicyRevision> {
+            self.store.revision()
+        }
+
+        async fn gather(mut self, app: &$crate::app::App, call: &$crate::domain::Call) -> $crate::app::Gathered<Self> {
+            self.store = self.store.find(app, &call.caller).await?;
+            Ok(self)
+        }
+    };
+}
+pub(in crate::app) use of_its_store;
+
 /// A store as a request names it, and what there is of it.
 #[derive(Debug, Clone)]
 pub struct StoreTarget {
