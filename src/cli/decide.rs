@@ -166,17 +166,13 @@ fn open(folder: &Path) -> Result<Arc<Snapshot>, Failure> {
 }
 
 fn mapped(snapshot: &Snapshot, request: &Json, now: Timestamp) -> Result<Mapped, Invalid> {
-    let subject = request.get("subject");
-    if subject.is_none() {
+    if request.get("subject").is_none() {
         return native(snapshot, request, now);
     }
     if request.get("evaluations").is_some() {
         return Err(Invalid::new("evaluations", "is a batch; here is room for one request"));
     }
-    let member = |name| request.get(name);
-    let question =
-        AuthzenQuestion { subject, action: member("action"), resource: member("resource"), context: member("context") };
-    authzen(snapshot, question, now).map_err(Refusal::into_invalid)
+    authzen(snapshot, AuthzenQuestion::of(request)?, now).map_err(Refusal::into_invalid)
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {

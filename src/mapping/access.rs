@@ -111,7 +111,7 @@ impl<'j> Members<'j> {
     pub(super) fn of(body: &'j Json, who: &str) -> Result<Self, Invalid> {
         let known = [who, "action", "resource", "context", "entities"];
         let Json::Object(members) = body else {
-            return Err(Invalid::new("body", format!("is {}, and must be an object", body.kind())));
+            return Err(body.must_be("body", "an object"));
         };
         match members.iter().find(|(name, _)| !known.contains(&name.as_str())) {
             Some((name, _)) => {
@@ -147,7 +147,7 @@ impl<'j> Members<'j> {
                 };
                 elements.iter().enumerate().map(read).filter_map(Result::transpose).collect::<Result<_, Invalid>>()?
             }
-            Some(other) => return Err(Invalid::new("entities", format!("is {}, and must be a list", other.kind()))),
+            Some(other) => return Err(other.must_be("entities", "a list")),
         };
         Ok(Asked { principal, action, resource, context, entities })
     }
@@ -170,7 +170,7 @@ pub(super) fn object<'j>(json: Option<&'j Json>, at: &str) -> Result<Vec<(&'j st
     match json {
         None => Ok(Vec::new()),
         Some(Json::Object(members)) => Ok(members.iter().map(|(name, value)| (name.as_ref(), value)).collect()),
-        Some(other) => Err(Invalid::new(at, format!("is {}, and must be an object", other.kind()))),
+        Some(other) => Err(other.must_be(at, "an object")),
     }
 }
 

@@ -29,6 +29,25 @@ pub struct AuthzenQuestion<'j> {
     pub context: Option<&'j Json>,
 }
 
+impl<'j> AuthzenQuestion<'j> {
+    /// The parts of a request. Other members are passed over.
+    ///
+    /// # Errors
+    /// When it is no object.
+    pub fn of(body: &'j Json) -> Result<Self, Invalid> {
+        if !matches!(body, Json::Object(_)) {
+            return Err(body.must_be("body", "an object"));
+        }
+        let part = |name| body.get(name);
+        Ok(Self {
+            subject: part("subject"),
+            action: part("action"),
+            resource: part("resource"),
+            context: part("context"),
+        })
+    }
+}
+
 /// Maps a question.
 ///
 /// # Errors
@@ -190,7 +209,7 @@ impl<'j> Action<'j> {
 fn required_object<'j>(json: Option<&'j Json>, at: &str) -> Result<&'j Json, Invalid> {
     match json {
         Some(members @ Json::Object(_)) => Ok(members),
-        Some(other) => Err(Invalid::new(at, format!("is {}, and must be an object", other.kind()))),
+        Some(other) => Err(other.must_be(at, "an object")),
         None => Err(Invalid::new(at, "is missing")),
     }
 }
@@ -199,8 +218,6 @@ fn text<'j>(members: &'j Json, at: &str, name: &str) -> Result<Option<&'j str>, 
     match members.get(name) {
         None => Ok(None),
         Some(Json::Text(text)) => Ok(Some(text)),
-        Some(other) => {
-            Err(Invalid::new(format!("{at}.{}", shown(name)), format!("is {}, and must be a string", other.kind())))
-        }
+        Some(other) => Err(other.must_be(&format!("{at}.{}", shown(name)), "a string")),
     }
 }

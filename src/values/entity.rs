@@ -100,7 +100,7 @@ impl Reader<'_> {
                 ));
             }
             (Some(other), _) => {
-                return Err(Invalid::new(format!("{at}.tags"), format!("is {}, and must be an object", other.kind())));
+                return Err(other.must_be(&format!("{at}.tags"), "an object"));
             }
         }
         let mut parents = Vec::new();
@@ -157,6 +157,6 @@ fn list<'j>(json: Option<&'j Json>, at: &str, member: &str) -> Result<&'j [Json]
     match json {
         None => Ok(&[]),
         Some(Json::List(elements)) => Ok(elements),
-        Some(other) => Err(Invalid::new(format!("{at}.{member}"), format!("is {}, and must be a list", other.kind()))),
+        Some(other) => Err(other.must_be(&format!("{at}.{member}"), "a list")),
     }
 }

@@ -55,6 +55,12 @@ impl Json {
         members.iter().find_map(|(found, value)| (found == name).then_some(value))
     }
 
+    /// A complaint about one that is something else than `what`, such as `an object`.
+    #[must_use]
+    pub fn must_be(&self, at: &str, what: &str) -> Invalid {
+        Invalid::new(at, format!("is {}, and must be {what}", self.kind()))
+    }
+
     /// What it is, with its article, for messages: `a string`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

@@ -12,11 +12,11 @@ use uuid::Uuid;
 pub use page_tokens::PageTokens;
 
 use self::page_tokens::{Binding, Place};
-use super::stores::StoreTarget;
-use super::{App, AppError, Command, Gathered, Permit};
+use super::stores::{StoreTarget, of_its_store};
+use super::{App, AppError, Command, Permit};
 use crate::decision::decide;
 use crate::domain::{Call, Invalid, Timestamp};
-use crate::mapping::{AuthzenQuestion, Found, Refusal, Resource, Search as Mapping, Sought};
+use crate::mapping::{AuthzenQuestion, Found, Refusal, Search as Mapping, Sought};
 use crate::policy::{ActionUse, PolicyRevision, Snapshot};
 use crate::stores::off_the_request_threads;
 use crate::values::Json;
@@ -69,13 +69,7 @@ impl<S> Search<S> {
 impl<S: SearchFor> Command for Search<S> {
     const ACTION: ActionUse = ActionUse { name: "Search", group: Some("read"), resources: &["Store"], context: "" };
 
-    fn resource(&self) -> Resource {
-        self.store.resource()
-    }
-
-    async fn gather(self, app: &App, call: &Call) -> Gathered<Self> {
-        Ok(Self { store: self.store.find(app, &call.caller).await?, ..self })
-    }
+    of_its_store!();
 
     fn example() -> Self {
         Self::new(StoreTarget::example(), Json::Null)
@@ -144,19 +138,10 @@ impl Run<'_> {
     const PASSED_OVER_FOR_ONE: usize = 16;
 
     fn page(&self, body: &Json) -> Result<SearchPage, Invalid> {
-        if !matches!(body, Json::Object(_)) {
-            return Err(Invalid::new("body", format!("is {}, and must be an object", body.kind())));
-        }
+        let question = AuthzenQuestion::of(body)?;
         let binding = Binding::of(self.sought, self.snapshot.store(), self.snapshot.revision(), body);
         let asked = PageAsked::read(body)?;
         let begin = asked.begin(self, &binding)?;
-        let part = |name| body.get(name);
-        let question = AuthzenQuestion {
-            subject: part("subject"),
-            action: part("action"),
-            resource: part("resource"),
-            context: part("context"),
-        };
         let (results, next) = match Mapping::read(self.snapshot, self.sought, question, self.at) {
             Ok(search) => self.find(&search, begin)?,
             Err(Refusal::Unknown(_nothing_can_be_found)) => (Vec::new(), None),
@@ -211,13 +196,13 @@ impl<'j> PageAsked<'j> {
     fn read(body: &'j Json) -> Result<Self, Invalid> {
         let Some(page) = body.get("page") else { return Ok(Self { wanted: false, token: None, limit: None }) };
         if !matches!(page, Json::Object(_)) {
-            return Err(Invalid::new("page", format!("is {}, and must be an object", page.kind())));
+            return Err(page.must_be("page", "an object"));
         }
         let token = match page.get("token") {
             None => None,
             Some(Json::Text(token)) => Some(token.as_str()),
             Some(other) => {
-                return Err(Invalid::new("page.token", format!("is {}, and must be a string", other.kind())));
+                return Err(other.must_be("page.token", "a string"));
             }
         };
         let limit = match page.get("limit") {

@@ -2,12 +2,12 @@
 
 use actix_web::HttpResponse;
 
-use super::{EvaluationBody, EvaluationInput, question};
+use super::{EvaluationBody, EvaluationInput};
 use crate::app::evaluate::{Channel, Evaluate};
-
 use crate::http::body::Body;
 use crate::http::decisions::BODY_LIMIT;
 use crate::http::{Decode, Parts, Permitted, Problem, reply};
+use crate::mapping::AuthzenQuestion;
 use crate::values::Json;
 
 /// An evaluation in AuthZEN's words.
@@ -30,7 +30,7 @@ impl Decode for Evaluate<Evaluation> {
     responses((status = 200, description = "The answer", body = EvaluationBody)))]
 pub(in crate::http) async fn post(call: Permitted<Evaluate<Evaluation>>) -> Result<HttpResponse, Problem> {
     let (asking, Evaluation(body)) = call.app.asking(call.permit, &call.call, Channel::Authzen).await?;
-    let answer = EvaluationBody::of(&asking, &call.call, question(&body)?)?;
+    let answer = EvaluationBody::of(&asking, &call.call, AuthzenQuestion::of(&body)?)?;
     let revision = asking.snapshot().revision().clone();
     asking.finish().await;
     Ok(reply::decided(&revision, &answer))

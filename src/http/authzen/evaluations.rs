@@ -6,9 +6,8 @@ use actix_web::HttpResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{ActionInput, EntityInput, EvaluationBody, EvaluationInput, question};
+use super::{ActionInput, EntityInput, EvaluationBody, EvaluationInput};
 use crate::app::evaluate::{Asking, Channel, Evaluate};
-
 use crate::domain::invalid::quoted;
 use crate::domain::{Call, Invalid};
 use crate::http::body::Body;
@@ -43,7 +42,7 @@ impl Semantic {
         let options = match body.get("options") {
             None => return Ok(Self::default()),
             Some(options @ Json::Object(_)) => options,
-            Some(other) => return Err(Invalid::new("options", format!("is {}, and must be an object", other.kind()))),
+            Some(other) => return Err(other.must_be("options", "an object")),
         };
         match options.get("evaluations_semantic") {
             None => Ok(Self::default()),
@@ -56,7 +55,7 @@ impl Semantic {
                     Err(Invalid::new(AT, format!("{} is not known; known are {known}", quoted(other))))
                 }
             },
-            Some(other) => Err(Invalid::new(AT, format!("is {}, and must be a string", other.kind()))),
+            Some(other) => Err(other.must_be(AT, "a string")),
         }
     }
 
@@ -84,7 +83,7 @@ impl Decode for Evaluate<Evaluations> {
 
 /// What is wrong with the request as a whole, and not with one evaluation.
 fn check(body: &Json) -> Result<(), Invalid> {
-    let parts = question(body)?;
+    let parts = AuthzenQuestion::of(body)?;
     let parts = [
         ("subject", parts.subject),
         ("action", parts.action),
@@ -93,7 +92,7 @@ fn check(body: &Json) -> Result<(), Invalid> {
     ];
     for (name, part) in parts {
         if let Some(part) = part.filter(|part| !matches!(part, Json::Object(_))) {
-            return Err(Invalid::new(name, format!("is {}, and must be an object", part.kind())));
+            return Err(part.must_be(name, "an object"));
         }
     }
     match body.get("evaluations") {
@@ -103,7 +102,7 @@ fn check(body: &Json) -> Result<(), Invalid> {
             let reason = format!("has {} evaluations; it must have at most {MOST}", items.len());
             Err(Invalid::new("evaluations", reason))
         }
-        Some(other) => Err(Invalid::new("evaluations", format!("is {}, and must be an array", other.kind()))),
+        Some(other) => Err(other.must_be("evaluations", "an array")),
     }
 }
 
@@ -118,7 +117,9 @@ pub(in crate::http) async fn post(call: Permitted<Evaluate<Evaluations>>) -> Res
         Some(Json::List(items)) if !items.is_empty() => {
             AnswersBody::Several { evaluations: asked.each(items, &asking, &call.call) }
         }
-        Some(_) | None => AnswersBody::Single(EvaluationBody::of(&asking, &call.call, question(&asked.body)?)?),
+        Some(_) | None => {
+            AnswersBody::Single(EvaluationBody::of(&asking, &call.call, AuthzenQuestion::of(&asked.body)?)?)
+        }
     };
     let revision = asking.snapshot().revision().clone();
     asking.finish().await;
@@ -142,7 +143,7 @@ impl Evaluations {
 
     fn one(&self, item: &Json, asking: &Asking<'_>, call: &Call) -> Result<EvaluationBody, Invalid> {
         if !matches!(item, Json::Object(_)) {
-            return Err(Invalid::new("evaluation", format!("is {}, and must be an object", item.kind())));
+            return Err(item.must_be("evaluation", "an object"));
         }
         let part = |name, required| with_default(item.get(name), self.body.get(name), required);
         let subject = part("subject", &["type", "id"]);

@@ -15,7 +15,6 @@ use crate::app::evaluate::{Answer, Asking};
 use crate::domain::{Call, Invalid};
 use crate::mapping::{AuthzenQuestion, Refusal};
 use crate::policy::{Policy, Status};
-use crate::values::Json;
 
 /// The answer to an evaluation.
 #[derive(Serialize, ToSchema)]
@@ -132,19 +131,6 @@ const fn status(status: Status) -> &'static str {
         Status::Unauthenticated => "401",
         Status::NotFound => "404",
     }
-}
-
-/// The parts of an evaluation. Others are passed over.
-fn question(body: &Json) -> Result<AuthzenQuestion<'_>, Invalid> {
-    if !matches!(body, Json::Object(_)) {
-        return Err(Invalid::new("body", format!("is {}, and must be an object", body.kind())));
-    }
-    Ok(AuthzenQuestion {
-        subject: body.get("subject"),
-        action: body.get("action"),
-        resource: body.get("resource"),
-        context: body.get("context"),
-    })
 }
 
 /// A subject or a resource. Only these descriptions are used: requests are read by the store's schema.

@@ -21,14 +21,14 @@ impl NativeBatch {
 
     fn read(body: Json) -> Result<Self, Invalid> {
         let Json::Object(members) = body else {
-            return Err(Invalid::new("body", format!("is {}, and must be an object", body.kind())));
+            return Err(body.must_be("body", "an object"));
         };
         let mut requests = None;
         for (name, value) in members {
             match (name.as_str(), value) {
                 ("requests", Json::List(list)) => requests = Some(list),
                 ("requests", other) => {
-                    return Err(Invalid::new("requests", format!("is {}, and must be an array", other.kind())));
+                    return Err(other.must_be("requests", "an array"));
                 }
                 (other, _) => {
                     let other = crate::domain::invalid::shown(other);

@@ -18,7 +18,7 @@ impl TokenQuestion {
     fn token(&self) -> Result<&str, Invalid> {
         match self.0.get("token") {
             Some(Json::Text(token)) => Ok(token),
-            Some(other) => Err(Invalid::new("token", format!("is {}, and must be a string", other.kind()))),
+            Some(other) => Err(other.must_be("token", "a string")),
             None => Err(Invalid::new("token", "is missing")),
         }
     }
