@@ -88,7 +88,7 @@ pub fn decide(snapshot: &Arc<Snapshot>, mapped: &Mapped, id: Uuid) -> Decision {
     for (at, policy) in policies() {
         let holds = match &policy.condition {
             None => Ok(true),
-            Some(condition) => match evaluator.interpret(condition, &SlotEnv::new()) {
+            Some(condition) => match with_stack(policy, || evaluator.interpret(condition, &SlotEnv::new())) {
                 Ok(value) => as_bool(&value).ok_or_else(|| "the condition is not a boolean".to_owned()),
                 Err(error) => Err(error.to_string()),
             },
@@ -126,6 +126,15 @@ fn entities<'a>(snapshot: &Snapshot, mapped: &Mapped, policies: impl Iterator<It
         fields.values().for_each(|value| world.refer(value, &mut roots));
     }
     world.slice(roots, depth, |action| snapshot.action_entity(action))
+}
+
+/// Runs it with the stack that the evaluator takes for the policy's condition. Threads have enough for all but the
+/// deepest conditions, and to look costs nothing.
+fn with_stack<T>(policy: &Policy, evaluate: impl FnOnce() -> T) -> T {
+    const ALWAYS: usize = 256 * 1024;
+    const FOR_EACH_LEVEL: usize = 8 * 1024;
+    let needed = ALWAYS + policy.reach.height * FOR_EACH_LEVEL;
+    stacker::maybe_grow(needed, needed, evaluate)
 }
 
 fn as_bool(value: &Value) -> Option<bool> {

@@ -10,27 +10,46 @@ pub(crate) struct Reach {
     pub(crate) depth: usize,
     /// The entities that it names itself and looks into, like `User::"alice".level`.
     pub(crate) named: Vec<EntityUID>,
+    /// How many expressions are within each other.
+    pub(crate) height: usize,
 }
 
 impl Reach {
     /// Of no condition.
-    pub(crate) const NONE: Self = Self { depth: 0, named: Vec::new() };
+    pub(crate) const NONE: Self = Self { depth: 0, named: Vec::new(), height: 0 };
 
     /// Reads it off a condition.
     pub(super) fn of(condition: &Expr) -> Self {
-        let mut reach = Self::NONE;
-        reach.depth = reach.visit(condition, false);
+        let mut reading = Reading { reach: Self::NONE, within: 0 };
+        let depth = reading.visit(condition, false);
+        let mut reach = Self { depth, ..reading.reach };
         reach.named.sort();
         reach.named.dedup();
         reach
     }
+}
 
+/// What was read of a condition so far, and how many expressions the place is in.
+struct Reading {
+    reach: Reach,
+    within: usize,
+}
+
+impl Reading {
     /// The depth of an expression. `looked_into`: whether what it gives is looked into.
     fn visit(&mut self, expr: &Expr, looked_into: bool) -> usize {
+        self.within += 1;
+        self.reach.height = self.reach.height.max(self.within);
+        let depth = self.depth(expr, looked_into);
+        self.within -= 1;
+        depth
+    }
+
+    fn depth(&mut self, expr: &Expr, looked_into: bool) -> usize {
         match expr.expr_kind() {
             ExprKind::Lit(Literal::EntityUID(uid)) => {
                 if looked_into {
-                    self.named.push(uid.as_ref().clone());
+                    self.reach.named.push(uid.as_ref().clone());
                 }
                 0
             }
@@ -86,6 +105,17 @@ mod tests {
         assert_eq!(reach("resource.owner in Group::\"g\"").0, 2);
         assert_eq!(reach("resource.getTag(principal.team).x").0, 2);
         assert_eq!(reach("{a: resource.owner}.a.level").0, 3);
+    }
+
+    #[test]
+    fn every_expression_within_another_counts_for_the_height() {
+        for (condition, height) in [
+            ("true", 1),
+            ("principal.a || principal.b || principal.c", 4),
+            ("if [principal.age].isEmpty() then 1 < 2 else true", 5),
+        ] {
+            assert_eq!(Reach::of(&condition.parse().unwrap()).height, height, "{condition}");
+        }
     }
 
     #[test]

@@ -336,16 +336,70 @@ fn settings_that_mean_nothing_are_refused() {
 }
 
 #[test]
-fn a_condition_too_deep_to_be_checked_is_a_finding_and_not_the_end_of_the_process() {
-    for (open, close) in [("!(", ")"), ("(true && ", ")"), ("[", "].isEmpty()"), ("if true then true else ", "")] {
-        let condition = format!("{}true{}", open.repeat(2000), close.repeat(2000));
-        let policy = format!("@id(\"p\") permit (principal, action, resource) when {{ {condition} }};");
-        // Whether it is refused or not is the engine's to say.
-        drop(load(&source(&[("p.cedar", &policy)])));
+fn what_is_nested_too_deep_is_a_finding_and_not_the_end_of_the_process() {
+    let policy = |condition: &str| format!("@id(\"p\") permit (principal, action, resource) when {{ {condition} }};");
+    let around =
+        |count: usize, open: &str, close: &str| policy(&format!("{}true{}", open.repeat(count), close.repeat(count)));
+    for (open, close) in [
+        ("(", ")"),
+        ("!(", ")"),
+        ("(true && ", ")"),
+        ("[", "].isEmpty()"),
+        ("{a: ", "}.a"),
+        ("if true then true else ", ""),
+    ] {
+        // With 300 it is the engine's to say whether it is any good.
+        drop(load(&source(&[("p.cedar", &around(300, open, close))])));
+        for count in [2000, 100_000] {
+            let found = refused(&[("p.cedar", &around(count, open, close))]);
+            assert!(found.len() == 1 && found[0].contains("nested too deep"), "{open}: {found:?}");
+        }
     }
-    let long = format!(
-        "@id(\"p\") permit (principal, action, resource) when {{ {} }};",
-        vec!["principal.age > 1"; 10_000].join(" || ")
+    for chain in [" || principal.age > 1", " && true", ".boss", " + 1", " * 2", "[\"boss\"]", " }\nwhen { true"] {
+        for count in [2000, 20_000, 1_000_000] {
+            let found = refused(&[("p.cedar", &policy(&format!("principal{}", chain.repeat(count))))]);
+            // The engine may find something wrong with it first, as long as it ends.
+            assert!(!found.is_empty(), "{chain}");
+        }
+    }
+    let json = format!("{}true{}", "{\"!\":{\"arg\":".repeat(5000), "}}".repeat(5000));
+    refused(&[("p.cedar.json", &json)]);
+    for (open, close) in [("{a: ", "}"), ("Set<", ">"), ("[", "]"), ("(", ")")] {
+        for count in [2000, 100_000] {
+            let schema = format!("entity User {{ a: {}Long{} }};", open.repeat(count), close.repeat(count));
+            let found = refused(&[("s.cedarschema", &schema)]);
+            assert!(found.len() == 1 && found[0].contains("nested too deep"), "{open}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_long_and_not_deep_is_loaded() {
+    let set = vec!["if principal.age > 1 then principal.age else (1 + 2)"; 3000].join(", ");
+    let text = format!("{}\\\"(\\u{{28}} if if // ", "(".repeat(3000));
+    let mut policies = format!(
+        "@id(\"set\") permit (principal, action, resource) when {{ [{set}].contains(3) }} unless {{ \"\" like \"{text}\" }};\n// {text}\n"
     );
-    drop(load(&source(&[("p.cedar", &long)])));
+    for number in 0..3000 {
+        use std::fmt::Write;
+        let condition = "principal.age > 1 && (principal has boss || (if true then true else false))";
+        writeln!(policies, "@id(\"{number}\") permit (principal, action, resource) when {{ {condition} }};").unwrap();
+    }
+    assert_eq!(loaded(&[("p.cedar", &policies)]).policies().len(), 3001);
+}
+
+#[test]
+fn the_deepest_condition_that_loads_is_evaluated_on_the_stack_of_a_thread() {
+    let condition = vec!["principal.age > 1"; 990].join(" || ");
+    let policy = format!("@id(\"p\") permit (principal, action, resource) when {{ {condition} }};");
+    let snapshot = std::sync::Arc::new(loaded(&[("p.cedar", &policy)]));
+    let question = r#"{"principal":"User::\"a\"","action":"Action::\"view\"","resource":"Doc::\"d\"",
+        "entities":[{"uid":"User::\"a\"","attrs":{"age":1},"parents":[]}]}"#;
+    let decide = move || {
+        let question = crate::values::Json::parse(question.as_bytes()).unwrap();
+        let mapped = crate::mapping::native(&snapshot, &question, crate::domain::Timestamp::UNIX_EPOCH).unwrap();
+        let decision = crate::decision::decide(&snapshot, &mapped, uuid::Uuid::nil());
+        assert!(!decision.allowed && decision.failures.is_empty(), "{:?}", decision.failures);
+    };
+    std::thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(decide).unwrap().join().unwrap();
 }

@@ -1,5 +1,6 @@
 //! The one loader: source in, snapshot or findings out.
 
+mod depth;
 mod entities;
 #[cfg(test)]
 mod hostile;
@@ -74,9 +75,10 @@ fn schema(source: &StoreSource, findings: &mut Vec<Finding>) -> Option<Schema> {
     }
     let mut fragments = Vec::new();
     for file in &source.schemas {
-        match SchemaFragment::from_cedarschema_str(&file.text) {
-            Ok((fragment, _warnings)) => fragments.push(fragment),
-            Err(error) => findings.push(Finding::of_engine(&file.name, &file.text, &error)),
+        match depth::check(file).map(|()| SchemaFragment::from_cedarschema_str(&file.text)) {
+            Ok(Ok((fragment, _warnings))) => fragments.push(fragment),
+            Ok(Err(error)) => findings.push(Finding::of_engine(&file.name, &file.text, &error)),
+            Err(too_deep) => findings.push(too_deep),
         }
     }
     if fragments.len() < source.schemas.len() {
@@ -142,16 +144,16 @@ fn finish(
     }
     let mut index = IndexBuilder::default();
     let templates = policies.templates.len();
-    let policies: Vec<Policy> = policies
-        .policies
-        .into_iter()
-        .map(|(id, read)| policy(id, read))
-        .enumerate()
-        .map(|(position, (policy, core))| {
-            index.add(position, core.as_ref(), &types, &mut known);
-            policy
-        })
-        .collect();
+    let mut all = Vec::with_capacity(policies.policies.len());
+    for (position, (id, read)) in policies.policies.into_iter().enumerate() {
+        index.add(position, read.policy.as_ref(), &types, &mut known);
+        let place = read.place.clone();
+        let policy = policy(id, read);
+        if policy.reach.height > depth::DEEPEST {
+            findings.push(place.finding(format!("policy `{}` {}", policy.id, depth::too_deep())));
+        }
+        all.push(policy);
+    }
     let lines = actions.iter().map(|line| std::iter::once(&line.uid).chain(&line.groups).cloned().collect());
     Some(Snapshot {
         store: source.store.as_str().into(),
@@ -164,7 +166,7 @@ fn finish(
         sensitive: Arc::new(sensitive(source)?),
         settings,
         types,
-        policies,
+        policies: all,
         templates,
     })
 }
@@ -257,13 +259,13 @@ fn action_lines(source: &StoreSource, schema: &Schema, findings: &mut Vec<Findin
     Some(entities.iter().map(line).collect())
 }
 
-fn policy(id: String, read: Read<'_, cedar_policy::Policy>) -> (Policy, cedar_policy::Policy) {
+fn policy(id: String, read: Read<'_, cedar_policy::Policy>) -> Policy {
     let Read { policy: engine, annotations, place } = read;
     let core: &cedar_policy_core::ast::Policy = engine.as_ref();
     let condition = core.non_scope_constraints_arc().cloned();
     let reach = condition.as_deref().map_or(Reach::NONE, Reach::of);
     let json = is_json_policy_file(&place.file.name);
-    let policy = Policy {
+    Policy {
         id,
         effect: if engine.effect() == Effect::Permit { Effect::Permit } else { Effect::Forbid },
         annotations,
@@ -274,6 +276,5 @@ fn policy(id: String, read: Read<'_, cedar_policy::Policy>) -> (Policy, cedar_po
         text: json.then(|| engine.to_cedar().unwrap_or_else(|| core.template().to_string())),
         condition,
         reach,
-    };
-    (policy, engine)
+    }
 }

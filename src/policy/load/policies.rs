@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::super::source::is_json_policy_file;
 use super::super::{Annotations, Finding, SourceFile};
+use super::depth;
 use crate::values::Json;
 
 /// Where a policy or a template stands.
@@ -233,6 +234,7 @@ pub(super) fn offset_in(file: &SourceFile, part: &RawValue) -> usize {
 }
 
 fn from_cedar(file: &SourceFile) -> Result<PolicySet, Vec<Finding>> {
+    depth::check(file).map_err(|too_deep| vec![too_deep])?;
     PolicySet::from_str(&file.text)
         .map_err(|errors| errors.iter().map(|error| Finding::of_engine(&file.name, &file.text, error)).collect())
 }
