@@ -18,7 +18,7 @@ pub(crate) use caller::{Caller, Request};
 pub(crate) use collector::Collector;
 pub(crate) use database::{Backend, Raw, TestDatabase, admin_url};
 pub(crate) use issuer::{Behaviour, SigningKey, TestIssuer};
-pub(crate) use program::{Ended, Running, gatewood, run, without_configuration};
+pub(crate) use program::{Ended, Running, gatewood, run, without_configuration, without_roots_power_over_files};
 pub(crate) use relay::Relay;
 pub(crate) use server::{ENCRYPTION_KEY, TestServer, Tweaks, configure};
 pub(crate) use store_folder::{SHOP_POLICIES, StoreFolder};

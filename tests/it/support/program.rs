@@ -1,6 +1,8 @@
 //! The real program, as a process of its own.
 
+use std::fs;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -20,6 +22,24 @@ pub(crate) fn gatewood(folder: &Path, arguments: &[&str]) -> Command {
         command.env("GATEWOOD_GRPC_LISTEN", "127.0.0.1:0");
     }
     command
+}
+
+/// The same program, for which the permissions of files count also where the tests run as root.
+pub(crate) fn without_roots_power_over_files(command: &Command) -> Command {
+    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    let mut bound = Command::new(if is_root { "setpriv" } else { "env" });
+    if is_root {
+        bound.arg("--bounding-set=-dac_override,-dac_read_search");
+    }
+    bound.arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
+    bound.current_dir(command.get_current_dir().unwrap());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => bound.env(name, value),
+            None => bound.env_remove(name),
+        };
+    }
+    bound
 }
 
 /// Takes every `GATEWOOD_...` variable of the tests' own surroundings away.
