@@ -12,7 +12,7 @@ use crate::server::{Ambient, Server, StartError};
 
 pub(super) fn run(flags: &ConfigFlags) -> Outcome {
     let config = flags.config()?;
-    let traces = logging::start(&config.log, config.tracing.as_ref()).map_err(|error| error.to_string())?;
+    let mut logging = logging::start(&config.log, config.tracing.as_ref())?;
     let asked_to_stop = OnceLock::new();
     let outcome = block_on(async {
         let server = Server::build(&config, Ambient::system()).await.map_err(|error| told(&error))?;
@@ -28,7 +28,7 @@ pub(super) fn run(flags: &ConfigFlags) -> Outcome {
         server.announce();
         server.run_until_stopped(stop, hangups).await.map_err(|error| error.to_string())
     });
-    if let Some(traces) = traces {
+    if let Some(traces) = logging.traces.take() {
         // What the requests have left of the time to drain, and a moment at least: most were exported long ago.
         let spent = asked_to_stop.get().map_or(Duration::ZERO, Instant::elapsed);
         traces.finish(config.server.drain_timeout.saturating_sub(spent).max(FLUSH));
