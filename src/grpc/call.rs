@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use tonic::body::Body;
 use tonic::codec::Streaming;
@@ -117,7 +118,7 @@ async fn permit<C: FromMessage>(
     mut call: Call,
     mut messages: Streaming<C::Message>,
 ) -> Result<Permitted<C>, Problem> {
-    let unread = incoming.unread(state);
+    let (unread, began) = (incoming.unread(state), Instant::now());
     let read =
         tokio::time::timeout(state.settings.message_timeout, one_of(&mut messages, state.settings.message_limit));
     let command = match read.await {
@@ -126,7 +127,7 @@ async fn permit<C: FromMessage>(
         Ok(Ok(message)) => C::from_message(message).map_err(Problem::from),
     };
     let command = unread.or_refuse(&call, command).await?;
-    unread.authenticate_again(&mut call).await?;
+    unread.authenticate_again(&mut call, began).await?;
     let permit = unread.permit(&call, command).await?;
     Ok(Permitted { permit, app: Arc::clone(&state.app), state: Arc::clone(state) })
 }

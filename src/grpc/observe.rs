@@ -51,7 +51,7 @@ where
         let trace = begin_trace(request.headers());
         request.extensions_mut().insert(trace.clone());
         let method = request.method().clone();
-        let span = tracing::info_span!("request", request.id = id.as_str());
+        let span = tracing::debug_span!("request", request.id = id.as_str());
         let traced = trace.span().clone();
         let answered = self.inner.call(request);
         // A task of its own: a client that goes away, which every deadline makes it do, must not leave a

@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
@@ -175,6 +176,7 @@ impl<C: Decode> FromRequest for Permitted<C> {
         Box::pin(async move {
             let state = incoming::state(&request)?;
             let unread = incoming::unread(&request, state)?;
+            let began = Instant::now();
             let mut call = unread.authenticate().await?;
             let read = async {
                 call.tenant = unread.tenant(C::TENANT, &call.caller)?;
@@ -192,7 +194,7 @@ impl<C: Decode> FromRequest for Permitted<C> {
             let read = read.await;
             let command = unread.or_refuse(&call, read).await?;
             if C::BODY != Body::None {
-                unread.authenticate_again(&mut call).await?;
+                unread.authenticate_again(&mut call, began).await?;
             }
             let permit = unread.permit(&call, command).await?;
             if let Some(revision) = permit.command().revision() {

@@ -41,7 +41,7 @@ pub async fn observe<B: MessageBody + 'static>(
     request.extensions_mut().insert(id.clone());
     let trace = begin_trace(request.request());
     request.extensions_mut().insert(trace.clone());
-    let span = tracing::info_span!("request", request.id = id.as_str());
+    let span = tracing::debug_span!("request", request.id = id.as_str());
     let method = request.method().clone();
     let admin = admin_dialect::is_spoken_at(request.path());
     let abandoned = Abandoned::new(&id, method.as_str(), began);

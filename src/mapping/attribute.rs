@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::thread::LocalKey;
 
 use cedar_policy_core::ast::{EntityUID, Value};
 use chrono::SecondsFormat;
@@ -42,7 +43,7 @@ impl Attribute {
             Self::Long(value) => Value::from(value),
             Self::Time(time) => self::time(time)?,
             Self::Duration(millis) => extension(Extension::Duration, &format!("{millis}ms"))?,
-            Self::Ip(address) => extension(Extension::Ip, &address.to_string())?,
+            Self::Ip(address) => ip(address)?,
             Self::Texts(texts) => Value::set(texts.into_iter().map(Value::from), None),
             Self::Record(fields) => record(fields)?,
         })
@@ -63,20 +64,33 @@ pub(super) fn reference(uid: EntityUID) -> Value {
     Value::from(uid)
 }
 
-/// A time. The engine reads one with three regular expressions, and many requests come in one
-/// millisecond; so the last one that a thread made is kept.
+/// The last value of its kind that a thread made. The engine makes such values from texts, a time with three regular
+/// expressions; and many requests come in one millisecond, or from one address.
+type Last<K> = LocalKey<RefCell<Option<(K, Value)>>>;
+
+fn last_or<K: PartialEq + Copy>(
+    last: &'static Last<K>,
+    of: K,
+    make: impl FnOnce() -> Result<Value, MappingError>,
+) -> Result<Value, MappingError> {
+    last.with_borrow_mut(|last| match last {
+        Some((known, value)) if *known == of => Ok(value.clone()),
+        Some(_) | None => Ok(last.insert((of, make()?)).1.clone()),
+    })
+}
+
+/// A time.
 pub(super) fn time(at: Timestamp) -> Result<Value, MappingError> {
     thread_local!(static LAST: RefCell<Option<(i64, Value)>> = const { RefCell::new(None) });
-    let millis = at.timestamp_millis();
-    LAST.with_borrow_mut(|last| match last {
-        Some((of, value)) if *of == millis => Ok(value.clone()),
-        Some(_) | None => {
-            // Cedar reads exactly milliseconds and a `Z`.
-            let value = extension(Extension::Datetime, &at.to_rfc3339_opts(SecondsFormat::Millis, true))?;
-            *last = Some((millis, value.clone()));
-            Ok(value)
-        }
+    last_or(&LAST, at.timestamp_millis(), || {
+        // Cedar reads exactly milliseconds and a `Z`.
+        extension(Extension::Datetime, &at.to_rfc3339_opts(SecondsFormat::Millis, true))
     })
+}
+
+fn ip(address: IpAddr) -> Result<Value, MappingError> {
+    thread_local!(static LAST: RefCell<Option<(IpAddr, Value)>> = const { RefCell::new(None) });
+    last_or(&LAST, address, || extension(Extension::Ip, &address.to_string()))
 }
 
 fn extension(of: Extension, text: &str) -> Result<Value, MappingError> {
