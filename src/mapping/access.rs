@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cedar_policy_core::ast::{Context, Eid, EntityUID, EntityUIDEntry, Request, Value};
+use cedar_policy_core::ast::{Context, Value};
 use smol_str::SmolStr;
 
 use super::attribute::time;
-use super::request::{Mapped, Placed};
+use super::request::{Mapped, Placed, request};
 use crate::domain::invalid::{quoted, shown};
 use crate::domain::{Invalid, Timestamp};
 use crate::policy::{Laid, Node, Overlay, RequestAttributes, Snapshot, World};
@@ -78,17 +78,9 @@ pub(super) fn place(
     let world = World { types: snapshot.types(), known: snapshot.known(), overlay: &overlay };
     let placed = |of_type, node| Placed { of_type, line: world.line(node) };
     let (of_principal, of_resource) = (placed(principal.0, nodes.0), placed(resource.0, nodes.1));
-    let uid = |(of_type, id): &Name| {
-        let of_type = snapshot.types().entity_type(*of_type).clone();
-        EntityUIDEntry::known(EntityUID::from_components(of_type, Eid::new(id.clone()), None), None)
-    };
+    let uid = |(of_type, id): &Name| snapshot.types().uid(*of_type, id.clone());
     let action = action.uid().clone();
-    let request = Request::new_unchecked(
-        uid(principal),
-        EntityUIDEntry::known(action.clone(), None),
-        uid(resource),
-        Some(context),
-    );
+    let request = request(uid(principal), action.clone(), uid(resource), context);
     Mapped { request, action, principal: of_principal, resource: of_resource, overlay }
 }
 

@@ -84,8 +84,7 @@ impl Mapped {
             return Err(MappingError::Schema("the request has unknown parts".to_owned()));
         };
         conformance::check(snapshot.core_schema(), principal, &action, resource, context)?;
-        let entry = |uid: &EntityUID| EntityUIDEntry::known(uid.clone(), None);
-        let request = Request::new_unchecked(entry(principal), entry(&action), entry(resource), Some(context.clone()));
+        let request = request(principal.clone(), action.clone(), resource.clone(), context.clone());
         let (principal, resource, overlay) = (self.principal.clone(), self.resource.clone(), self.overlay.clone());
         Ok(Self { request, action, principal, resource, overlay })
     }
@@ -112,6 +111,12 @@ impl Mapped {
     }
 }
 
+/// A request of known parts, which were checked already.
+pub(super) fn request(principal: EntityUID, action: EntityUID, resource: EntityUID, context: Context) -> Request {
+    let known = |uid| EntityUIDEntry::known(uid, None);
+    Request::new_unchecked(known(principal), known(action), known(resource), Some(context))
+}
+
 /// Maps a call and checks it against the snapshot's schema.
 ///
 /// The engine's own values are built directly. Going through expressions, as the engine's public
@@ -131,9 +136,7 @@ pub fn map(
     let action = uid(&V.action, question.action);
     let context = context(call, question.context)?;
     conformance::check(snapshot.core_schema(), principal.entity.uid(), &action, resource.uid(), &context)?;
-    let entry = |uid: &EntityUID| EntityUIDEntry::known(uid.clone(), None);
-    let request =
-        Request::new_unchecked(entry(principal.entity.uid()), entry(&action), entry(resource.uid()), Some(context));
+    let request = request(principal.entity.uid().clone(), action.clone(), resource.uid().clone(), context);
     let mut overlay = Overlay::over(snapshot.known());
     let principal = principal.lay(&mut overlay, snapshot);
     let resource = Whole::of(resource, snapshot)?.lay(&mut overlay, snapshot);

@@ -187,6 +187,26 @@ impl<'s> Search<'s> {
         }
     }
 
+    /// The subject, the action and the resource as policies write them; of what is sought its type alone, and no
+    /// action.
+    #[must_use]
+    pub fn parts(&self) -> (String, Option<String>, String) {
+        let types = self.snapshot.types();
+        let text = |side: &Side, is_sought| {
+            if is_sought {
+                types.name(side.of_type).to_owned()
+            } else {
+                types.uid(side.of_type, side.id.clone()).to_string()
+            }
+        };
+        let (sought, action) = match &self.candidates {
+            Candidates::Actions(_) => (Sought::Action, None),
+            Candidates::Entities { sought, action, .. } => (*sought, Some(action.uid().to_string())),
+        };
+        let subject = text(&self.subject, sought == Sought::Subject);
+        (subject, action, text(&self.resource, sought == Sought::Resource))
+    }
+
     fn id(&self, at: usize) -> Option<&SmolStr> {
         let Candidates::Entities { ids, .. } = &self.candidates else { return None };
         match ids {

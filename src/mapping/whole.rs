@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cedar_policy_core::ast::{Eid, Entity, EntityUID};
+use cedar_policy_core::ast::Entity;
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
@@ -31,20 +31,20 @@ impl Whole {
         let of_type = of_type
             .ok_or_else(|| MappingError::Schema(format!("there is no entity type `{}`", entity.uid().entity_type())))?;
         let id = SmolStr::new(entity.uid().eid());
-        let mut ancestors: SmallVec<[Node; 8]> = SmallVec::new();
-        let mut above: SmallVec<[Node; 8]> = entity.parents().filter_map(|it| known.find_uid(types, it)).collect();
-        above.extend(known.find(of_type, &id).into_iter().flat_map(|own| known.parents(own)).copied());
-        while let Some(node) = above.pop() {
-            if !ancestors.contains(&node) {
-                ancestors.push(node);
+        // The entity itself has a number in the overlay of each call only.
+        let line = Line::walk(Node::NONE, |node, above| {
+            if node == Node::NONE {
+                above.extend(entity.parents().filter_map(|parent| known.find_uid(types, parent)));
+                above.extend(known.find(of_type, &id).into_iter().flat_map(|own| known.parents(own)).copied());
+            } else {
                 above.extend_from_slice(known.parents(node));
             }
-        }
+        });
+        let ancestors: SmallVec<[Node; 8]> = line.nodes().iter().skip(1).copied().collect();
         if known.stored() > 0 {
             // What is stored may put its parents, or itself, into more than this code knows of.
             let above = ancestors.iter().filter_map(|node| known.name(*node));
-            let above = above.map(|(of_type, id)| (types.entity_type(of_type).clone(), Eid::new(id.clone())));
-            above.for_each(|(of_type, id)| entity.add_parent(EntityUID::from_components(of_type, id, None)));
+            above.for_each(|(of_type, id)| entity.add_parent(types.uid(of_type, id.clone())));
         }
         Ok(Self { entity: Arc::new(entity), of_type, id, ancestors })
     }
@@ -61,6 +61,8 @@ impl Whole {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+
+    use cedar_policy_core::ast::EntityUID;
 
     use super::*;
     use crate::policy::{SourceFile, StoreSource, load};

@@ -1,6 +1,6 @@
 //! An entity in Cedar's JSON format.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use cedar_policy_core::ast::{EntityUID, Value};
 use smol_str::SmolStr;
@@ -103,7 +103,7 @@ impl Reader<'_> {
                 return Err(other.must_be(&format!("{at}.tags"), "an object"));
             }
         }
-        let mut parents = Vec::new();
+        let (mut parents, mut known) = (Vec::new(), HashSet::new());
         for (index, parent) in list(json.get("parents"), at, "parents")?.iter().enumerate() {
             let place = || format!("{at}.parents[{index}]");
             let parent = self.reference(parent, "").map_err(|invalid| invalid.below(&place()))?;
@@ -114,7 +114,7 @@ impl Reader<'_> {
                     format!("is a `{of_type}`, and by the schema no `{child}` is in one"),
                 ));
             }
-            if !parents.contains(&parent) {
+            if known.insert(parent.clone()) {
                 parents.push(parent);
             }
         }

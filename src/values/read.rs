@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cedar_policy_core::ast::{Eid, EntityUID, Value};
+use cedar_policy_core::ast::Value;
 use smol_str::SmolStr;
 
 use super::extension::Function;
@@ -78,12 +78,6 @@ impl<'t> Reader<'t> {
         self.declared_action(json, &Path::At(at))
     }
 
-    /// The entity of that type and id, as the engine has it.
-    #[must_use]
-    pub fn uid(&self, of_type: TypeId, id: &str) -> EntityUID {
-        EntityUID::from_components(self.types.entity_type(of_type).clone(), Eid::new(id), None)
-    }
-
     fn read(&self, shape: &Shape, json: &Json, path: &Path<'_>) -> Result<Value, Invalid> {
         Ok(match (shape, json) {
             (Shape::Bool, Json::Bool(value)) => Value::from(*value),
@@ -92,7 +86,7 @@ impl<'t> Reader<'t> {
             (Shape::Entity(wanted), Json::Text(_) | Json::Object(_)) => self.entity_of(*wanted, json, path)?,
             (Shape::AnyEntity, Json::Text(_) | Json::Object(_)) => {
                 let (of_type, id) = self.entity(json, path)?;
-                Value::from(self.uid(of_type, &id))
+                Value::from(self.types.uid(of_type, id))
             }
             (Shape::Action(wanted), Json::Text(_) | Json::Object(_)) => {
                 let uid = self.declared_action(json, path)?.uid();
@@ -166,7 +160,7 @@ impl<'t> Reader<'t> {
     fn entity_of(&self, wanted: TypeId, json: &Json, path: &Path<'_>) -> Result<Value, Invalid> {
         let (of_type, id) = self.entity(json, path)?;
         if of_type == wanted {
-            Ok(Value::from(self.uid(of_type, &id)))
+            Ok(Value::from(self.types.uid(of_type, id)))
         } else {
             let (wanted, found) = (self.described(&Shape::Entity(wanted)), self.types.name(of_type));
             Err(path.invalid(format!("must be {wanted}, not of `{found}`")))
@@ -447,6 +441,6 @@ mod tests {
             let action = reader.action(&json, "action");
             assert_eq!(action.is_ok(), json != Json::Text("view".into()), "{json:?}");
         }
-        assert_eq!(reader.uid(user, "a\"b").to_string(), "Ns::User::\"a\\\"b\"");
+        assert_eq!(types.uid(user, "a\"b").to_string(), "Ns::User::\"a\\\"b\"");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cedar_policy_core::ast::{EntityType, EntityUID};
+use cedar_policy_core::ast::{Eid, EntityType, EntityUID};
 use cedar_policy_core::validator::types::{Attributes, EntityKind, Type};
 use cedar_policy_core::validator::{ValidatorActionId, ValidatorEntityType, ValidatorEntityTypeKind, ValidatorSchema};
 use foldhash::fast::RandomState;
@@ -90,6 +90,12 @@ impl Types {
     #[must_use]
     pub fn entity_type(&self, of_type: TypeId) -> &EntityType {
         &self.at(of_type).of_type
+    }
+
+    /// The entity of that type and id, as the engine has it.
+    #[must_use]
+    pub fn uid(&self, of_type: TypeId, id: impl Into<SmolStr>) -> EntityUID {
+        EntityUID::from_components(self.entity_type(of_type).clone(), Eid::new(id), None)
     }
 
     /// The number of a type, if the schema declares it.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use cedar_policy_core::ast::{Eid, Entity, EntityUID, Literal, PartialValue, Value, ValueKind};
+use cedar_policy_core::ast::{Entity, EntityUID, Literal, PartialValue, Value, ValueKind};
 use cedar_policy_core::entities::{Entities, NoEntitiesSchema, TCComputation};
 use cedar_policy_core::extensions::Extensions;
 use smallvec::SmallVec;
@@ -44,7 +44,7 @@ impl World<'_> {
     /// The reference to an entity.
     pub(crate) fn uid(&self, node: Node) -> Option<EntityUID> {
         let (of_type, id) = self.known.name(node).or_else(|| self.overlay.name(node))?;
-        Some(EntityUID::from_components(self.types.entity_type(of_type).clone(), Eid::new(id.clone()), None))
+        Some(self.types.uid(of_type, id.clone()))
     }
 
     /// The number of a reference, if anything knows it.
