@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::guard::PermittedCall;
-use super::observed::{Facts, count, record};
+use super::observed::{Facts, count, end, record};
 use super::service::SeePolicyIds;
 use super::stores::{StoreTarget, of_its_store};
 use super::{App, AppError, Command, Permit};
@@ -15,7 +15,7 @@ use crate::authn::{Presented, Rejection};
 use crate::decision::{Decision, decide};
 use crate::domain::{Call, Caller, Invalid, User};
 use crate::mapping::{AuthzenQuestion, Mapped, Refusal, authzen, native, with_token};
-use crate::policy::{ActionUse, Snapshot};
+use crate::policy::{ActionUse, PolicyRevision, Snapshot};
 use crate::telemetry::DecisionSpan;
 use crate::values::Json;
 
@@ -42,7 +42,6 @@ impl<Q: Default + Send> Command for Evaluate<Q> {
 pub struct Asking<'a> {
     app: &'a App,
     call: &'a Call,
-    store: StoreTarget,
     snapshot: Arc<Snapshot>,
     channel: Channel,
     guard: PermittedCall,
@@ -63,7 +62,7 @@ pub struct Answer {
 }
 
 impl App {
-    /// Opens a store for questions. `began`: when the request came in.
+    /// Opens a store for questions.
     ///
     /// # Errors
     /// [`AppError::NotFound`] when there is no such store.
@@ -79,7 +78,6 @@ impl App {
         let asking = Asking {
             app: self,
             call,
-            store,
             snapshot,
             channel,
             guard,
@@ -89,9 +87,7 @@ impl App {
         };
         Ok((asking, question))
     }
-}
 
-impl App {
     /// Who a token of the question names: verified as the token of a caller is. A caller of a tenant may
     /// ask about that tenant's users and the instance's.
     ///
@@ -154,10 +150,9 @@ impl Asking<'_> {
         let decision = decide(&self.snapshot, mapped, self.app.entropy.uuid_at(self.call.at));
         let facts = Facts { channel: self.channel, evaluation: began.elapsed(), total: self.began.elapsed() };
         let notices = decision.notices(&self.call.languages);
-        for failure in &decision.failures {
-            tracing::error!(store = %self.store.name(), policy.id = failure.policy, decision.id = %decision.id, error = failure.message, "a policy cannot be evaluated");
-        }
-        count(&self.app.metrics, span, &decision, &facts);
+        self.app.failures.tell(&decision, began);
+        end(span, &decision);
+        count(&self.app.metrics, &decision, &facts);
         self.records.borrow_mut().extend(record(self.call, mapped, &decision, &notices, &facts));
         // Most denials have no determining policy, and then there is nothing to show or to hide.
         let nothing_to_show = decision.determining().next().is_none() && decision.failures.is_empty();
@@ -170,16 +165,15 @@ impl Asking<'_> {
     }
 
     /// Hands the decisions to the decision log, each with what the guard said. Under `block` this waits
-    /// for room, and nothing is answered that was not recorded.
-    pub async fn finish(self) {
-        if self.records.borrow().is_empty() {
-            // No question was put to the policies; the guard's own record stays what it is.
-            return;
-        }
-        let guard = self.guard.decided.record.fold();
-        for mut record in self.records.into_inner() {
+    /// for room, and nothing is answered that was not recorded. Gives the version that was asked.
+    pub async fn finish(self) -> PolicyRevision {
+        let records = self.records.into_inner();
+        // Where no question was put to the policies, the guard's own record stays what it is.
+        let guard = if records.is_empty() { None } else { self.guard.decided.record.fold() };
+        for mut record in records {
             record.guard.clone_from(&guard);
             self.app.decisions.record(record).await;
         }
+        self.snapshot.revision().clone()
     }
 }

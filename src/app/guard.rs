@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 
-use super::observed::{Facts, count, record};
+use super::observed::{Facts, count, end, record};
 use super::service::SeePolicyIds;
-use super::{AppError, Command, Decided, Denied};
+use super::{AppError, Command, Decided, Denied, Failures};
 use crate::audit::{Channel, Pending, Room};
 use crate::decision::{Decision, Denial, decide};
 use crate::domain::{Call, Caller, Entropy, InstanceId};
@@ -86,6 +86,7 @@ pub struct Guard {
     instance: InstanceId,
     entropy: Entropy,
     metrics: Metrics,
+    failures: Failures,
 }
 
 /// One version of the policies, with what was numbered for it.
@@ -105,7 +106,7 @@ impl Guard {
     #[must_use]
     pub fn new(store: Arc<PolicyStore>, instance: InstanceId, entropy: Entropy, metrics: Metrics) -> Self {
         let plane = ArcSwap::new(Plane::of(Arc::clone(&store.snapshot())));
-        Self { store, plane, instance, entropy, metrics }
+        Self { store, plane, instance, entropy, metrics, failures: Failures::default() }
     }
 
     /// The instance that it guards.
@@ -133,9 +134,7 @@ impl Guard {
     pub fn authorize<C: Command>(&self, call: &Call, command: C, room: Room) -> Result<Permit<C>, AppError> {
         let observed = self.observed(call, &command).map_err(|error| AppError::Internal(error.to_string()))?;
         let Observed { mapped, decision, facts } = observed;
-        for failure in &decision.failures {
-            tracing::error!(policy.id = failure.policy, decision.id = %decision.id, error = failure.message, "a policy cannot be evaluated");
-        }
+        self.failures.tell(&decision, Instant::now());
         let denial = (!decision.allowed).then(|| Denial::of(&decision, call.caller.is_anonymous(), &call.languages));
         let (notices, determining) = (decision.notices(&call.languages), decision.determining_ids());
         let recorded = |room: Room| Some(room.hold(record(call, &mapped, &decision, &notices, &facts)?));
@@ -186,7 +185,8 @@ impl Guard {
         let mapped_at = Instant::now();
         let decision = decide(&plane.snapshot, &mapped, self.entropy.uuid_at(call.at));
         let facts = Facts { channel: Channel::Control, evaluation: mapped_at.elapsed(), total: began.elapsed() };
-        count(&self.metrics, span, &decision, &facts);
+        end(span, &decision);
+        count(&self.metrics, &decision, &facts);
         Ok(Observed { mapped, decision, facts })
     }
 }

@@ -8,6 +8,7 @@ pub mod audit_events;
 mod command;
 mod error;
 pub mod evaluate;
+mod failures;
 mod guard;
 mod observed;
 pub mod oidc_check;
@@ -30,6 +31,7 @@ pub use guard::{Guard, Permit};
 pub use oidc_check::OidcChecks;
 pub use rehearsal::Rehearsal;
 
+pub(crate) use self::failures::Failures;
 use self::search::Searches;
 use self::service::{ReadHealth, ReadMetrics, ReadReadiness};
 use crate::audit::{DecisionLog, Room};
@@ -63,6 +65,8 @@ pub struct App {
     pub entropy: Entropy,
     /// What is counted.
     pub metrics: Metrics,
+    /// What was said of policies that cannot be evaluated.
+    pub(crate) failures: Failures,
 }
 
 /// The repositories.

@@ -17,8 +17,8 @@ pub(super) struct Facts {
     pub(super) total: Duration,
 }
 
-/// Counts a decision and ends its span.
-pub(super) fn count(metrics: &Metrics, span: DecisionSpan, decision: &Decision, facts: &Facts) {
+/// Counts a decision.
+pub(super) fn count(metrics: &Metrics, decision: &Decision, facts: &Facts) {
     let determining: Vec<&str> = decision.determining().map(|policy| policy.id.as_str()).collect();
     let errored: Vec<&str> = decision.failures.iter().map(|failure| failure.policy.as_str()).collect();
     metrics.decision(&DecisionFacts {
@@ -31,6 +31,11 @@ pub(super) fn count(metrics: &Metrics, span: DecisionSpan, decision: &Decision, 
         determining: &determining,
         errored: &errored,
     });
+}
+
+/// Ends the span of a decision.
+pub(super) fn end(span: DecisionSpan, decision: &Decision) {
+    let determining = decision.determining().map(|policy| policy.id.as_str());
     span.decided(decision.id, decision.snapshot.revision().as_str(), decision.allowed, determining);
 }
 
@@ -63,6 +68,7 @@ pub(super) fn record(
         errors: decision.failures.iter().map(|failure| (failure.policy.clone(), failure.message.clone())).collect(),
         notices: notices.to_vec(),
         guard: None,
+        search: None,
         evaluation: facts.evaluation,
         total: facts.total,
     })

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::record::{Channel, GuardRecord, Record};
+use super::record::{Channel, GuardRecord, Record, SearchRecord};
 use super::{mask, value};
 use crate::domain::ContextPath;
 
@@ -42,6 +42,8 @@ struct Line<'a> {
     notices: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     guard: Option<GuardLine<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    search: Option<SearchLine<'a>>,
     evaluation_us: u64,
     total_us: u64,
 }
@@ -57,6 +59,18 @@ struct GuardLine<'a> {
     decision_id: Uuid,
     decision: &'static str,
     determining: &'a [String],
+}
+
+#[derive(Serialize)]
+struct SearchLine<'a> {
+    store: &'a str,
+    revision: &'a str,
+    subject: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<&'a str>,
+    resource: String,
+    evaluated: usize,
+    found: usize,
 }
 
 impl Lines {
@@ -88,6 +102,7 @@ impl Lines {
             errors: record.errors.iter().map(error).collect(),
             notices: &record.notices,
             guard: record.guard.as_ref().map(GuardLine::of),
+            search: record.search.as_ref().map(SearchLine::of),
             evaluation_us: micros(record.evaluation),
             total_us: micros(record.total),
         };
@@ -114,6 +129,20 @@ impl Lines {
 impl<'a> GuardLine<'a> {
     fn of(guard: &'a GuardRecord) -> Self {
         Self { decision_id: guard.decision_id, decision: word(guard.allowed), determining: &guard.determining }
+    }
+}
+
+impl<'a> SearchLine<'a> {
+    fn of(search: &'a SearchRecord) -> Self {
+        Self {
+            store: &search.store,
+            revision: &search.revision,
+            subject: clean(&search.subject),
+            action: search.action.as_deref(),
+            resource: clean(&search.resource),
+            evaluated: search.evaluated,
+            found: search.found,
+        }
     }
 }
 
@@ -159,6 +188,15 @@ mod tests {
         full.notices = vec!["not today".to_owned()];
         full.guard =
             Some(GuardRecord { decision_id: Uuid::from_u128(2), allowed: true, determining: vec!["g".to_owned()] });
+        full.search = Some(SearchRecord {
+            store: "other".into(),
+            revision: "r2".into(),
+            subject: "Shop::User".to_owned(),
+            action: Some("Shop::Action::\"buy\"".to_owned()),
+            resource: "Shop::Item::\"hat\"".to_owned(),
+            evaluated: 5,
+            found: 3,
+        });
         let expected = json!({
             "time": "2026-01-02T03:04:05.000007Z",
             "decision_id": "00000000-0000-0000-0000-000000000001",
@@ -180,6 +218,10 @@ mod tests {
             "guard": {
                 "decision_id": "00000000-0000-0000-0000-000000000002", "decision": "allow", "determining": ["g"],
             },
+            "search": {
+                "store": "other", "revision": "r2", "subject": "Shop::User", "action": "Shop::Action::\"buy\"",
+                "resource": "Shop::Item::\"hat\"", "evaluated": 5, "found": 3,
+            },
             "evaluation_us": 12,
             "total_us": 99,
         });
@@ -189,7 +231,7 @@ mod tests {
     #[test]
     fn what_there_is_not_is_left_out() {
         let bare = written(&record(1), &[]);
-        assert!(["trace_id", "tenant", "guard"].iter().all(|name| bare.get(name).is_none()), "{bare}");
+        assert!(["trace_id", "tenant", "guard", "search"].iter().all(|name| bare.get(name).is_none()), "{bare}");
     }
 
     #[test]

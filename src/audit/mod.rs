@@ -18,7 +18,7 @@ mod writer;
 
 pub use log::{Counters, DecisionLog};
 pub use pending::{Pending, Room};
-pub use record::{Channel, GuardRecord, Record};
+pub use record::{Channel, GuardRecord, Record, SearchRecord};
 pub use settings::{FileSettings, LogSettings, SinkSettings, SpillSettings};
 pub use writer::Writer;
 

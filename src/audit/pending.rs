@@ -1,12 +1,12 @@
 //! A record between the decision and the answer.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::OwnedPermit;
 
 use super::log::{DecisionLog, Message};
-use super::record::{GuardRecord, Record};
+use super::record::{GuardRecord, Record, SearchRecord};
 
 /// Room for one record. It is taken before the decision, so that under `block` nothing is decided that
 /// could not be recorded, and whoever made the record never has to wait.
@@ -76,6 +76,13 @@ impl Pending {
         }
     }
 
+    /// The decision was that the caller may search, and this came of it.
+    pub fn searched(&self, search: SearchRecord) {
+        if let Some((_, record)) = self.kept().as_mut() {
+            record.search = Some(search);
+        }
+    }
+
     /// Takes the record back, to be the `guard` of another. Its room is free again.
     #[must_use]
     pub fn fold(&self) -> Option<GuardRecord> {
@@ -85,7 +92,11 @@ impl Pending {
     }
 
     fn take(&self) -> Option<(Room, Box<Record>)> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.kept().take()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<(Room, Box<Record>)>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Record {
     pub notices: Vec<String>,
     /// The decision that the caller may ask at all, where this one is not that.
     pub guard: Option<GuardRecord>,
+    /// What was searched for, where the decision is that the caller may search.
+    pub search: Option<SearchRecord>,
     /// How long mapping and evaluation took.
     pub evaluation: Duration,
     /// How long it took from the request until its answer was known.
@@ -66,6 +68,8 @@ pub enum Channel {
     Rest,
     /// The `AuthZEN` API.
     Authzen,
+    /// A candidate of one of its searches. These are counted, and not recorded.
+    Search,
     /// Envoy's external authorization.
     ExtAuthz,
     /// `/v1/forward-auth`
@@ -81,6 +85,7 @@ impl Channel {
         match self {
             Self::Rest => "rest",
             Self::Authzen => "authzen",
+            Self::Search => "search",
             Self::ExtAuthz => "ext_authz",
             Self::ForwardAuth => "forward_auth",
             Self::Control => "control",
@@ -97,6 +102,25 @@ pub struct GuardRecord {
     pub allowed: bool,
     /// The ids of the determining policies.
     pub determining: Vec<String>,
+}
+
+/// A search of a store, and what came of it.
+#[derive(Debug, Clone)]
+pub struct SearchRecord {
+    /// The store that was searched.
+    pub store: Arc<str>,
+    /// The version of the store: 64 hexadecimal digits.
+    pub revision: Arc<str>,
+    /// Who is to do it; a type alone, where the search is for that.
+    pub subject: String,
+    /// What is to be done, unless the search is for that.
+    pub action: Option<String>,
+    /// To what; a type alone, where the search is for that.
+    pub resource: String,
+    /// How many candidates were evaluated.
+    pub evaluated: usize,
+    /// How many of them the caller was told.
+    pub found: usize,
 }
 
 #[cfg(test)]
@@ -128,6 +152,7 @@ pub(super) mod tests {
             errors: Vec::new(),
             notices: Vec::new(),
             guard: None,
+            search: None,
             evaluation: Duration::from_micros(12),
             total: Duration::from_micros(99),
         }

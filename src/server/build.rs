@@ -17,7 +17,7 @@ use super::metrics::StoreWatch;
 use super::tls::Tls;
 use super::{decision_log, http, issuers, metrics, root_key};
 use crate::app::search::{PageTokens, Searches};
-use crate::app::{App, Guard, OidcChecks, Repositories};
+use crate::app::{App, Failures, Guard, OidcChecks, Repositories};
 use crate::audit::Writer;
 use crate::authn::issuers::{IssuerCheck, Outbound};
 use crate::authn::{Authenticator, Stores, Timing, TokenTrust};
@@ -176,6 +176,7 @@ impl Server {
             clock,
             entropy,
             metrics,
+            failures: Failures::default(),
         };
         let (app, in_flight) = (Arc::new(app), InFlight::default());
         let service = grpc_service(config, &app, methods)?;

@@ -96,7 +96,7 @@ catalogue! {
     GRPC_DURATION: Kind::Histogram(REQUEST), "gatewood_grpc_request_duration", Some(Unit::Seconds), ["method"],
         "How long calls of gRPC and gRPC-Web took";
     DECISIONS: Kind::Counter, "gatewood_decisions", None, ["store", "channel", "decision"],
-        "Decisions, by store, by the channel they were asked through, and by answer: `allow` or `deny`. The store `gatewood` guards this API";
+        "Decisions, by store, by the channel they were asked through, and by answer: `allow` or `deny`. The store `gatewood` guards this API; the channel `search` counts the candidates of searches";
     EVALUATION_DURATION: Kind::Histogram(EVALUATION), "gatewood_decision_evaluation_duration", Some(Unit::Seconds), ["store"],
         "How long it took to evaluate the candidates of a decision";
     DECISION_DURATION: Kind::Histogram(DECISION), "gatewood_decision_duration", Some(Unit::Seconds), ["store"],

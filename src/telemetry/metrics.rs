@@ -26,7 +26,7 @@ use crate::domain::Timestamp;
 pub struct DecisionFacts<'a, P = String> {
     /// The store that decided.
     pub store: &'a str,
-    /// How it was asked: `rest`, `authzen`, `ext_authz`, `forward_auth` or `control`.
+    /// How it was asked: `rest`, `authzen`, `search`, `ext_authz`, `forward_auth` or `control`.
     pub channel: &'static str,
     /// The answer.
     pub allowed: bool,

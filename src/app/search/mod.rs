@@ -5,6 +5,7 @@ mod page_tokens;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -12,13 +13,16 @@ use uuid::Uuid;
 pub use page_tokens::PageTokens;
 
 use self::page_tokens::{Binding, Place};
+use super::observed::{Facts, count};
 use super::stores::{StoreTarget, of_its_store};
 use super::{App, AppError, Command, Permit};
-use crate::decision::decide;
+use crate::audit::{Channel, SearchRecord};
+use crate::decision::{Decision, decide};
 use crate::domain::{Call, Invalid, Timestamp};
 use crate::mapping::{AuthzenQuestion, Found, Refusal, Search as Mapping, Sought};
 use crate::policy::{ActionUse, PolicyRevision, Snapshot};
 use crate::stores::off_the_request_threads;
+use crate::telemetry::Metrics;
 use crate::values::Json;
 
 /// What a kind of search looks for.
@@ -111,18 +115,47 @@ impl App {
     /// [`AppError::Invalid`] for what an evaluation would refuse too, and for a page that cannot be gone on
     /// with; [`AppError::NotFound`] when there is no such store.
     pub async fn search<S: SearchFor>(&self, permit: Permit<Search<S>>, call: &Call) -> Result<SearchPage, AppError> {
-        let Search { store, body, .. } = permit.into_command();
+        let (Search { store, body, .. }, guard) = permit.into_parts();
         let store = store.find(self, &call.caller).await?;
         let snapshot = Arc::clone(store.platform_snapshot()?);
-        let (tokens, at) = (self.searches.tokens.clone(), call.at);
+        let (tokens, metrics, at) = (self.searches.tokens.clone(), self.metrics.clone(), call.at);
         let turn = Arc::clone(&self.searches.turns).acquire_owned().await;
         let searched = off_the_request_threads(move || {
-            let page = Run { sought: S::SOUGHT, snapshot: &snapshot, tokens: &tokens, at }.page(&body);
+            let run = Run { sought: S::SOUGHT, snapshot: &snapshot, tokens: &tokens, metrics: &metrics, at };
+            let searched = run.page(&body);
             drop(turn);
-            page
+            searched
         });
-        Ok(searched.await.ok_or_else(|| AppError::Internal("a search panicked".to_owned()))??)
+        let searched = searched.await.ok_or_else(|| AppError::Internal("a search panicked".to_owned()))?;
+        let Searched { page, record, failed } = searched?;
+        if let Some(record) = record {
+            guard.decided.record.searched(record);
+        }
+        if let Some(failed) = failed {
+            self.failures.tell(&failed, Instant::now());
+        }
+        Ok(page)
     }
+}
+
+/// What came of a search.
+struct Searched {
+    page: SearchPage,
+    /// `None` where the store does not know what it is about.
+    record: Option<SearchRecord>,
+    /// The first decision in which a policy could not be evaluated: one that fails for one candidate fails for many.
+    failed: Option<Decision>,
+}
+
+/// What came of looking at candidates.
+#[derive(Default)]
+struct LookedAt {
+    results: Vec<Found>,
+    /// How many were evaluated.
+    evaluated: usize,
+    /// Where to go on.
+    next: Option<Place>,
+    failed: Option<Decision>,
 }
 
 /// One search.
@@ -130,6 +163,7 @@ struct Run<'a> {
     sought: Sought,
     snapshot: &'a Arc<Snapshot>,
     tokens: &'a PageTokens,
+    metrics: &'a Metrics,
     at: Timestamp,
 }
 
@@ -137,50 +171,71 @@ impl Run<'_> {
     /// So many candidates that no scope matches cost as much as one that is evaluated.
     const PASSED_OVER_FOR_ONE: usize = 16;
 
-    fn page(&self, body: &Json) -> Result<SearchPage, Invalid> {
+    fn page(&self, body: &Json) -> Result<Searched, Invalid> {
         let question = AuthzenQuestion::of(body)?;
         let binding = Binding::of(self.sought, self.snapshot.store(), self.snapshot.revision(), body);
         let asked = PageAsked::read(body)?;
         let begin = asked.begin(self, &binding)?;
-        let (results, next) = match Mapping::read(self.snapshot, self.sought, question, self.at) {
-            Ok(search) => self.find(&search, begin)?,
-            Err(Refusal::Unknown(_nothing_can_be_found)) => (Vec::new(), None),
+        let (candidates, record) = match Mapping::read(self.snapshot, self.sought, question, self.at) {
+            Ok(search) => {
+                let looked_at = self.look_at(&search, begin)?;
+                let record = self.record(&search, &looked_at);
+                (looked_at, Some(record))
+            }
+            Err(Refusal::Unknown(_nothing_can_be_found)) => (LookedAt::default(), None),
             Err(Refusal::Invalid(invalid)) => return Err(invalid),
         };
+        let LookedAt { results, next, failed, .. } = candidates;
         let next_token = match next {
             Some(next) => Some(self.tokens.write(next, &binding)),
             None => asked.wanted.then(String::new),
         };
-        Ok(SearchPage { results, next_token, revision: self.snapshot.revision().clone() })
+        let page = SearchPage { results, next_token, revision: self.snapshot.revision().clone() };
+        Ok(Searched { page, record, failed })
     }
 
-    /// What is found from a place on, and where to go on.
-    fn find(&self, search: &Mapping<'_>, begin: Place) -> Result<(Vec<Found>, Option<Place>), Invalid> {
+    /// Looks at the candidates from a place on.
+    fn look_at(&self, search: &Mapping<'_>, begin: Place) -> Result<LookedAt, Invalid> {
         let limit = begin.limit as usize;
         let mut budget = self.snapshot.settings().search.max_candidates.saturating_mul(Self::PASSED_OVER_FOR_ONE);
-        let (mut results, mut failed) = (Vec::new(), None);
+        let mut all = LookedAt::default();
         let mut at = begin.candidate as usize;
-        while at < search.len() && results.len() < limit && budget > 0 {
+        while at < search.len() && all.results.len() < limit && budget > 0 {
+            let began = Instant::now();
             match search.candidate(at).map_err(Refusal::into_invalid)? {
                 None => budget -= 1,
                 Some(mapped) => {
                     budget = budget.saturating_sub(Self::PASSED_OVER_FOR_ONE);
+                    let mapped_at = Instant::now();
                     // Nobody is told of this decision, so it needs no id.
                     let decision = decide(self.snapshot, &mapped, Uuid::nil());
+                    let (evaluation, total) = (mapped_at.elapsed(), began.elapsed());
+                    count(self.metrics, &decision, &Facts { channel: Channel::Search, evaluation, total });
+                    all.evaluated += 1;
                     if decision.allowed {
-                        results.extend(search.found(at));
+                        all.results.extend(search.found(at));
                     }
-                    failed = failed.or_else(|| decision.failures.into_iter().next());
+                    all.failed = all.failed.or_else(|| Some(decision).filter(|decision| !decision.failures.is_empty()));
                 }
             }
             at += 1;
         }
-        if let Some(failure) = failed {
-            // One line and not one for each candidate: a policy that fails for one fails for many.
-            tracing::error!(store = %self.snapshot.store(), policy.id = failure.policy, error = failure.message, "a policy cannot be evaluated in a search");
-        }
         let next = (at < search.len()).then(|| u32::try_from(at).ok()).flatten();
-        Ok((results, next.map(|candidate| Place { candidate, limit: begin.limit })))
+        all.next = next.map(|candidate| Place { candidate, limit: begin.limit });
+        Ok(all)
+    }
+
+    fn record(&self, search: &Mapping<'_>, looked_at: &LookedAt) -> SearchRecord {
+        let (subject, action, resource) = search.parts();
+        SearchRecord {
+            store: Arc::clone(self.snapshot.store()),
+            revision: self.snapshot.revision().shared(),
+            subject,
+            action,
+            resource,
+            evaluated: looked_at.evaluated,
+            found: looked_at.results.len(),
+        }
     }
 }
 

@@ -31,7 +31,6 @@ impl Decode for Evaluate<Evaluation> {
 pub(in crate::http) async fn post(call: Permitted<Evaluate<Evaluation>>) -> Result<HttpResponse, Problem> {
     let (asking, Evaluation(body)) = call.app.asking(call.permit, &call.call, Channel::Authzen).await?;
     let answer = EvaluationBody::of(&asking, &call.call, AuthzenQuestion::of(&body)?)?;
-    let revision = asking.snapshot().revision().clone();
-    asking.finish().await;
+    let revision = asking.finish().await;
     Ok(reply::decided(&revision, &answer))
 }

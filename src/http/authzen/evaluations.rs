@@ -121,8 +121,7 @@ pub(in crate::http) async fn post(call: Permitted<Evaluate<Evaluations>>) -> Res
             AnswersBody::Single(EvaluationBody::of(&asking, &call.call, AuthzenQuestion::of(&asked.body)?)?)
         }
     };
-    let revision = asking.snapshot().revision().clone();
-    asking.finish().await;
+    let revision = asking.finish().await;
     Ok(reply::decided(&revision, &answers))
 }
 

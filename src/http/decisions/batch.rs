@@ -99,8 +99,7 @@ pub(in crate::http) async fn post(call: Permitted<Evaluate<NativeBatch>>) -> Res
         Ok(answer) => AnswerBody::Answered(DecisionBody::from(answer)),
         Err(invalid) => AnswerBody::Refused { error: RefusalBody::from(invalid) },
     });
-    let revision = asking.snapshot().revision().clone();
-    asking.finish().await;
+    let revision = asking.finish().await;
     Ok(reply::decided(&revision, &DecisionsBody { answers: answers.collect() }))
 }
 

@@ -28,7 +28,6 @@ impl Decode for Evaluate<NativeQuestion> {
 pub(in crate::http) async fn post(call: Permitted<Evaluate<NativeQuestion>>) -> Result<HttpResponse, Problem> {
     let (asking, NativeQuestion(question)) = call.app.asking(call.permit, &call.call, Channel::Rest).await?;
     let answer = asking.native(&question)?;
-    let revision = asking.snapshot().revision().clone();
-    asking.finish().await;
+    let revision = asking.finish().await;
     Ok(reply::decided(&revision, &DecisionBody::from(&answer)))
 }

@@ -62,7 +62,6 @@ pub(in crate::http) async fn post(call: Permitted<Evaluate<TokenQuestion>>) -> R
     let (asking, question) = call.app.asking(call.permit, &call.call, Channel::Rest).await?;
     let user = call.app.bearer_of(question.token()?, &call.call).await?;
     let answer = asking.with_token(&question.0, &user)?;
-    let revision = asking.snapshot().revision().clone();
-    asking.finish().await;
+    let revision = asking.finish().await;
     Ok(reply::decided(&revision, &DecisionBody::from(&answer)))
 }

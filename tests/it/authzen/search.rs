@@ -238,3 +238,38 @@ async fn a_request_evaluates_a_bounded_number_of_candidates_and_goes_on_with_the
     app.root().post("/v1/stores/paged/reload").send().await.expect(200);
     is_refused(&pep.post(&path("paged")).json(&asked).send().await, "page.token");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_is_recorded_with_what_it_found_and_its_candidates_are_counted() {
+    let app = TestServer::start(Backend::Sqlite).await;
+    let pep = app.instance_key("pep").await;
+    let body = evaluation("", "can_read", "vacation.jpg");
+    let found = ask(&pep, "search/subject", &body).await.expect(200).json()["results"].as_array().unwrap().len();
+    ask(&pep, "search/action", &evaluation("alice", "", "vacation.jpg")).await.expect(200);
+    ask(&pep, "search/resource", &json!({ "subject": { "type": "no such type" } })).await;
+    let metrics = app.root().get("/metrics").send().await.expect(200).text;
+    let allowed = |line: &&str| {
+        line.starts_with("gatewood_decisions_total{store=\"photoflash\",channel=\"search\",decision=\"allow\"}")
+    };
+    let counted: usize = metrics.lines().find(allowed).unwrap().rsplit_once(' ').unwrap().1.parse().unwrap();
+    assert!(counted > found, "{counted}: both searches are counted");
+    let revision = app.root().get("/v1/stores/photoflash").send().await.expect(200).text_at("revision");
+    let path = app.decisions();
+    let _database = app.stop().await;
+    let text = std::fs::read_to_string(path).unwrap();
+    let records = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let searches: Vec<Value> = records.filter(|it| it["action"] == "Gatewood::Action::\"Search\"").collect();
+    assert_eq!(searches.len(), 3, "{searches:#?}");
+    assert!(searches.iter().all(|record| record["channel"] == "control" && record["store"] == "gatewood"));
+    let search = |at: usize| searches[at]["search"].clone();
+    assert_eq!(
+        search(0),
+        json!({
+            "store": "photoflash", "revision": revision, "subject": "PhotoFlash::User",
+            "action": "PhotoFlash::Action::\"view\"", "resource": "PhotoFlash::Photo::\"vacation.jpg\"",
+            "evaluated": USERS.len(), "found": found,
+        })
+    );
+    assert_eq!(search(1)["subject"], "PhotoFlash::User::\"alice\"");
+    assert_eq!((search(1).get("action"), search(2)), (None, Value::Null));
+}
