@@ -4,6 +4,7 @@
 //! the engine's: allow or deny, by which policies, and which of them failed. `PROPTEST_CASES` is four times
 //! the number of stores; by default it is 256, which makes 100,000 requests in all.
 
+mod control_plane;
 mod entities;
 mod policies;
 mod reference;
