@@ -25,3 +25,12 @@ fn the_page_of_metrics_has_every_metric() {
     let open = "<!-- metrics: generated from src/telemetry/catalogue.rs -->\n";
     holds("docs/metrics.md", open, "<!-- /metrics -->", &gatewood::telemetry::document());
 }
+
+#[test]
+fn the_page_of_the_control_plane_has_every_route_with_its_action() {
+    let line =
+        |route: &gatewood::http::Route| format!("| `{} {}` | `{}` |\n", route.method, route.path, route.action.name);
+    let routes: String = gatewood::http::routes().iter().map(line).collect();
+    let open = "<!-- routes: generated from src/http/routes.rs -->\n";
+    holds("docs/control-plane-api.md", open, "<!-- /routes -->", &format!("| route | action |\n|---|---|\n{routes}"));
+}
