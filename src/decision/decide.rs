@@ -88,10 +88,10 @@ pub fn decide(snapshot: &Arc<Snapshot>, mapped: &Mapped, id: Uuid) -> Decision {
     for (at, policy) in policies() {
         let holds = match &policy.condition {
             None => Ok(true),
-            Some(condition) => match with_stack(policy, || evaluator.interpret(condition, &SlotEnv::new())) {
-                Ok(value) => as_bool(&value).ok_or_else(|| "the condition is not a boolean".to_owned()),
-                Err(error) => Err(error.to_string()),
-            },
+            Some(condition) => with_stack(policy, || {
+                let value = evaluator.interpret(condition, &SlotEnv::new()).map_err(|error| error.to_string())?;
+                as_bool(&value).ok_or_else(|| "the condition is not a boolean".to_owned())
+            }),
         };
         match (policy.effect, &holds) {
             (Effect::Forbid, Ok(true)) => forbids.push(at),

@@ -44,11 +44,11 @@ impl Finding {
         }
     }
 
-    /// A finding of the Cedar engine, at the place that the engine names.
-    pub fn of_engine(file: &str, text: &str, error: &dyn miette::Diagnostic) -> Self {
+    /// A finding of the Cedar engine, at the place that the engine names, which it counts from the byte `base`.
+    pub fn of_engine(file: &str, text: &str, base: usize, error: &dyn miette::Diagnostic) -> Self {
         let message = error.help().map_or_else(|| error.to_string(), |help| format!("{error} ({help})"));
         match error.labels().and_then(|mut labels| labels.next()) {
-            Some(label) => Self::at(file, text, label.offset(), message),
+            Some(label) => Self::at(file, text, base + label.offset(), message),
             None => Self::of_file(file, message),
         }
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::policy::Findings;
+use crate::policy::{Findings, Pace};
 
 /// Reads stores from disk. Everything here may block.
 pub trait Load: Send + Sync + 'static {
@@ -25,7 +25,7 @@ pub trait Load: Send + Sync + 'static {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    fn load(&self, name: &str) -> Result<Arc<Self::Snapshot>, Findings>;
+    fn load(&self, name: &str, pace: Pace) -> Result<Arc<Self::Snapshot>, Findings>;
 
     /// What tells one version from another: a hash of the content.
     fn revision(snapshot: &Self::Snapshot) -> &str;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Load, Reloaded, Store, Stores, folders};
 use crate::domain::StoreName;
-use crate::policy::{CONTROL_STORE, Finding, Findings, Snapshot, SourceFile, StoreSource, load};
+use crate::policy::{CONTROL_STORE, Finding, Findings, Pace, Snapshot, SourceFile, StoreSource, load_at};
 
 /// Where the control plane's policies come from. It is settled at start: a mount that fails later must not
 /// bring others back.
@@ -84,9 +84,9 @@ impl Load for PolicyFolders {
         self.root.iter().map(|root| root.join(name)).collect()
     }
 
-    fn load(&self, name: &str) -> Result<Arc<Snapshot>, Findings> {
+    fn load(&self, name: &str, pace: Pace) -> Result<Arc<Snapshot>, Findings> {
         if name == CONTROL_STORE {
-            let snapshot = Arc::new(load(&self.control_source()?)?);
+            let snapshot = Arc::new(load_at(&self.control_source()?, pace)?);
             let misfit = |text: String| Findings::new(name, vec![Finding::of_file(name, text)]);
             (self.control_check)(&snapshot).map_err(misfit)?;
             return Ok(snapshot);
@@ -95,7 +95,7 @@ impl Load for PolicyFolders {
         if let Err(invalid) = StoreName::parse("folder", name) {
             return Err(Findings::new(name, vec![Finding::of_file(name, invalid.reason)]));
         }
-        load(&StoreSource::from_folder(name, &folder)?).map(Arc::new)
+        load_at(&StoreSource::from_folder(name, &folder)?, pace).map(Arc::new)
     }
 
     fn revision(snapshot: &Snapshot) -> &str {

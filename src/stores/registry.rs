@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use super::look::{Look, Marks};
 use super::{Load, Reloaded, Store};
 use crate::domain::Clock;
-use crate::policy::{Finding, Findings};
+use crate::policy::{Finding, Findings, Pace};
 
 /// A store was loaded again, or could not be.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ impl<L: Load> Stores<L> {
         let opened = Look::at(&load).marks;
         let (mut stores, mut wrong) = (BTreeMap::new(), Vec::new());
         for name in load.names().map_err(OpenError::Root)? {
-            match load_caught(&load, &name) {
+            match load_caught(&load, &name, Pace::Alone) {
                 Ok(snapshot) => {
                     let store = Store::new(&name, snapshot, clock.now());
                     stores.insert(name, Arc::new(store));
@@ -118,13 +118,17 @@ impl<L: Load> Stores<L> {
         let started = Instant::now();
         let name = store.name();
         let loaded = match self.load.names() {
-            Ok(names) if names.contains(name.as_ref()) => load_caught(&self.load, name),
+            Ok(names) if names.contains(name.as_ref()) => load_caught(&self.load, name, Pace::BesideRequests),
             Ok(_) => Err(one(name, "the folder is gone; what it held last stays in force")),
             Err(error) => Err(one(name, &error)),
         };
+        let replaced = Arc::clone(&store.snapshot());
         let (reloaded, news) = store.take(loaded, self.clock.now());
         if news {
             self.tell(name, &reloaded, started);
+        }
+        if matches!(reloaded, Reloaded::Loaded(_)) {
+            let_go(replaced);
         }
         reloaded
     }
@@ -140,7 +144,7 @@ impl<L: Load> Stores<L> {
             return None;
         }
         let started = Instant::now();
-        let (reloaded, news) = match load_caught(&self.load, name) {
+        let (reloaded, news) = match load_caught(&self.load, name, Pace::BesideRequests) {
             Ok(snapshot) => {
                 let revision = L::revision(&snapshot).to_owned();
                 let mut stores = BTreeMap::clone(&self.by_name.load());
@@ -169,9 +173,22 @@ impl<L: Load> Stores<L> {
 
 /// A panic about one file must not end the service, nor keep other stores from being loaded. What was
 /// begun is thrown away, so nothing half done is left.
-fn load_caught<L: Load>(load: &L, name: &str) -> Result<Arc<L::Snapshot>, Findings> {
-    catch_unwind(AssertUnwindSafe(|| load.load(name)))
+fn load_caught<L: Load>(load: &L, name: &str, pace: Pace) -> Result<Arc<L::Snapshot>, Findings> {
+    catch_unwind(AssertUnwindSafe(|| load.load(name, pace)))
         .unwrap_or_else(|_panic| Err(one(name, "loading it panicked, which is a bug in Gatewood; the log has more")))
+}
+
+/// Frees what was in force here, and not on the thread of the last request that asked it: a large store takes
+/// milliseconds.
+fn let_go<T>(mut replaced: Arc<T>) {
+    const PATIENCE: u32 = 50;
+    for _ in 0..PATIENCE {
+        match Arc::try_unwrap(replaced) {
+            Ok(free) => return drop(free),
+            Err(asked) => replaced = asked,
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 fn one(store: &str, message: &str) -> Findings {

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta};
 
 use super::{Load, Stores, folders};
 use crate::domain::Clock;
-use crate::policy::{Finding, Findings};
+use crate::policy::{Finding, Findings, Pace};
 
 /// A store is the text of its files, which is its revision, too. What has `bad` in it cannot be loaded.
 pub(super) struct Texts {
@@ -38,7 +38,7 @@ impl Load for Texts {
         if self.looked_at { vec![self.root.join(name)] } else { Vec::new() }
     }
 
-    fn load(&self, name: &str) -> Result<Arc<String>, Findings> {
+    fn load(&self, name: &str, _pace: Pace) -> Result<Arc<String>, Findings> {
         (self.before)();
         let mut files = Vec::new();
         collect(&self.root.join(name), &mut files);

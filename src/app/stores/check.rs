@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{StoreTarget, of_its_store};
 use crate::app::{App, AppError, Command, Permit};
-use crate::policy::{ActionUse, Finding, Snapshot, SourceFile, StoreSource, load};
+use crate::policy::{ActionUse, Finding, Pace, Snapshot, SourceFile, StoreSource, load_at};
 use crate::stores::off_the_request_threads;
 
 /// What is to be tried out. What is left out is taken from the version in force.
@@ -66,7 +66,7 @@ impl App {
         };
         let source = candidate.over(store.name().as_str(), &in_force);
         let outcome = off_the_request_threads(move || {
-            let outcome = load(&source);
+            let outcome = load_at(&source, Pace::BesideRequests);
             drop(turn);
             outcome
         });

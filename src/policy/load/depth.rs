@@ -4,6 +4,7 @@
 //! there is. Without a bound one file could end the process.
 
 use super::super::{Finding, SourceFile};
+use super::code::Code;
 
 /// How many expressions may be within each other in a condition.
 pub(super) const DEEPEST: usize = 1000;
@@ -26,13 +27,8 @@ pub(super) fn check(file: &SourceFile) -> Result<(), Finding> {
     let (opening, closing) = if schema { ("([{<", ")]}>") } else { ("([{", ")]}") };
     let text = file.text.as_str();
     let mut taken = Taken::default();
-    let mut rest = text.char_indices();
-    while let Some((at, found)) = rest.next() {
+    for (at, found) in Code::of(text) {
         match found {
-            '"' => skip_string(&mut rest),
-            '/' if rest.as_str().starts_with('/') => {
-                rest.find(|(_, next)| *next == '\n');
-            }
             ',' | ';' => taken.begin_anew(),
             '|' | '&' | '+' | '-' | '*' | '.' => taken.add(1),
             'i' if is_word(text, at, "if") => taken.add(BRACKET),
@@ -83,19 +79,6 @@ impl Taken {
         let kept = if self.open.is_empty() { 0 } else { BRACKET };
         let before = std::mem::replace(self.innermost(), kept);
         self.total = self.total - before + kept;
-    }
-}
-
-/// Goes behind the end of a string.
-fn skip_string(rest: &mut std::str::CharIndices<'_>) {
-    while let Some((_, found)) = rest.next() {
-        match found {
-            '"' => return,
-            '\\' => {
-                rest.next();
-            }
-            _ => {}
-        }
     }
 }
 

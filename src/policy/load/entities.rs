@@ -8,6 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::super::entities::{Facts, KnownBuilder, Node};
+use super::super::pace::Breath;
 use super::super::{Finding, SourceFile};
 use super::ActionLine;
 use super::policies::{json_finding, offset_in};
@@ -15,9 +16,15 @@ use crate::domain::Invalid;
 use crate::values::{ActionRead, EntityRead, Json, Listed, Missing, Reader, Types, Unknown};
 
 /// Reads the entities of a store, one after the other: the file may be large.
-pub(super) fn read(file: &SourceFile, types: &Types, actions: &[ActionLine], known: &mut KnownBuilder) -> Vec<Finding> {
+pub(super) fn read(
+    file: &SourceFile,
+    types: &Types,
+    actions: &[ActionLine],
+    known: &mut KnownBuilder,
+    breath: &Breath,
+) -> Vec<Finding> {
     let reader = Reader { types, unknown: Unknown::Refuse, missing: Missing::Refuse };
-    let mut entities = EntityReader { file, reader, actions, known, findings: Vec::new() };
+    let mut entities = EntityReader { file, reader, actions, known, findings: Vec::new(), breath };
     let mut json = serde_json::Deserializer::from_str(&file.text);
     let read = ArrayOf(&mut entities).deserialize(&mut json).and_then(|()| json.end());
     let EntityReader { mut findings, .. } = entities;
@@ -37,6 +44,7 @@ struct EntityReader<'a> {
     actions: &'a [ActionLine],
     known: &'a mut KnownBuilder,
     findings: Vec<Finding>,
+    breath: &'a Breath,
 }
 
 impl EntityReader<'_> {
@@ -44,6 +52,7 @@ impl EntityReader<'_> {
     const MOST_FINDINGS: usize = 100;
 
     fn element(&mut self, raw: &RawValue, index: usize) {
+        self.breath.take();
         if self.findings.len() >= Self::MOST_FINDINGS {
             return;
         }

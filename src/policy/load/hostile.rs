@@ -403,3 +403,32 @@ fn the_deepest_condition_that_loads_is_evaluated_on_the_stack_of_a_thread() {
     };
     std::thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(decide).unwrap().join().unwrap();
 }
+
+#[test]
+fn places_count_from_the_beginning_of_the_file_however_long_it_is() {
+    let policy = |id: usize, condition: &str| {
+        let comment = format!("// {}", "ü; ".repeat(800));
+        format!("{comment}\n@id(\"{id}\")\npermit (principal, action, resource)\nwhen {{ {condition} }};\n")
+    };
+    let file = |conditions: &[&str]| -> String {
+        conditions.iter().enumerate().map(|(id, condition)| policy(id, condition)).collect()
+    };
+    let good = file(&["principal.age > 1", "principal has boss", "1 < 2"]);
+    let source = source(&[("p.cedar", &good)]);
+    for pace in [Pace::Alone, Pace::BesideRequests] {
+        let snapshot = load_at(&source, pace).unwrap();
+        let lines: Vec<_> = snapshot.policies().iter().map(|policy| (policy.id.as_str(), policy.line)).collect();
+        assert_eq!(lines, [("0", Some(2)), ("1", Some(6)), ("2", Some(10))]);
+        let text = snapshot.text(snapshot.policy("1").unwrap()).unwrap();
+        assert!(text.starts_with("@id(\"1\")") && text.ends_with("has boss };"), "{text}");
+    }
+    for (condition, wanted) in [
+        ("principal.agee > 1", "p.cedar:12:8: for policy `2`"),
+        ("principal.age >", "p.cedar:12:24: unexpected token `}`"),
+        ("principal.age > 1 } }", "p.cedar:12:28: unexpected token `}`"),
+        ("\"open", "p.cedar:12:"),
+    ] {
+        let found = refused(&[("p.cedar", &file(&["true", "principal has boss", condition]))]);
+        assert!(found.iter().any(|found| found.starts_with(wanted)), "{condition}: {found:#?}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The one loader: source in, snapshot or findings out.
 
+mod code;
 mod depth;
 mod entities;
 #[cfg(test)]
@@ -10,16 +11,17 @@ mod tests;
 
 use std::sync::Arc;
 
-use cedar_policy::{Effect, PolicySet, Schema, SchemaFragment, ValidationMode, Validator};
+use cedar_policy::{Effect, PolicySet, Schema, SchemaFragment, ValidationError, ValidationMode, Validator};
 use cedar_policy_core::ast::{Entity, EntityUID};
 
-use self::policies::{Place, PolicyFiles, Read, text_of};
+use self::policies::{PolicyFiles, Read, text_of};
 use super::entities::KnownBuilder;
 use super::index::IndexBuilder;
+use super::pace::{Breath, Pace};
 use super::reach::Reach;
 use super::snapshot::{CONTROL_STORE, Policy, PolicyRevision};
 use super::source::is_json_policy_file;
-use super::{Finding, Findings, Sensitive, Snapshot, SourceFile, StoreSettings, StoreSource};
+use super::{Finding, Findings, Sensitive, Snapshot, StoreSettings, StoreSource};
 use crate::values::Types;
 
 /// Loads a store whole, or not at all.
@@ -30,17 +32,25 @@ use crate::values::Types;
 /// against the schema says. The validator's warnings are no findings. In the store that guards Gatewood
 /// itself, a policy without an id and a template without a link are findings too.
 pub fn load(source: &StoreSource) -> Result<Snapshot, Findings> {
+    load_at(source, Pace::Alone)
+}
+
+/// The same, with a thought for what runs beside it.
+///
+/// # Errors
+/// As for [`load`].
+pub fn load_at(source: &StoreSource, pace: Pace) -> Result<Snapshot, Findings> {
     // The engine's parser takes some 20 KiB of stack for each pair of parentheses within another, and does not
     // look how much there is. The memory is only taken where it is written to.
     const STACK: usize = 256 * 1024 * 1024;
-    stacker::grow(STACK, || load_all(source))
+    stacker::grow(STACK, || load_all(source, &Breath::of(pace)))
 }
 
-fn load_all(source: &StoreSource) -> Result<Snapshot, Findings> {
+fn load_all(source: &StoreSource, breath: &Breath) -> Result<Snapshot, Findings> {
     let mut findings = Vec::new();
     let schema = schema(source, &mut findings);
     let mut policies = PolicyFiles::default();
-    source.policies.iter().for_each(|file| policies.file(file));
+    source.policies.iter().for_each(|file| policies.file(file, breath));
     source.links.iter().for_each(|file| policies.links(file));
     findings.append(&mut policies.findings);
     if source.store == CONTROL_STORE {
@@ -53,7 +63,7 @@ fn load_all(source: &StoreSource) -> Result<Snapshot, Findings> {
     if schema.is_none() {
         findings.extend(without_schema(source));
     }
-    let loaded = schema.and_then(|schema| match finish(source, &schema, policies, &mut findings) {
+    let loaded = schema.and_then(|schema| match finish(source, schema, policies, &mut findings, breath) {
         Some(snapshot) if findings.is_empty() => Some(snapshot),
         Some(_) | None => None,
     });
@@ -67,29 +77,35 @@ pub(super) struct ActionLine {
     pub(super) entity: Arc<Entity>,
 }
 
-/// The fragments as one schema; `None` when there is none.
-fn schema(source: &StoreSource, findings: &mut Vec<Finding>) -> Option<Schema> {
+/// The fragments as one schema, and what they mark as sensitive; `None` when there is none.
+fn schema(source: &StoreSource, findings: &mut Vec<Finding>) -> Option<(Schema, Sensitive)> {
     if source.schemas.is_empty() {
         findings.push(Finding::of_file(&source.store, "has no *.cedarschema file"));
         return None;
     }
     let mut fragments = Vec::new();
     for file in &source.schemas {
-        match depth::check(file).map(|()| SchemaFragment::from_cedarschema_str(&file.text)) {
-            Ok(Ok((fragment, _warnings))) => fragments.push(fragment),
-            Ok(Err(error)) => findings.push(Finding::of_engine(&file.name, &file.text, &error)),
-            Err(too_deep) => findings.push(too_deep),
+        if let Err(too_deep) = depth::check(file) {
+            findings.push(too_deep);
+            continue;
+        }
+        match SchemaFragment::from_cedarschema_str(&file.text) {
+            Ok((fragment, _warnings)) => fragments.push(fragment),
+            Err(error) => findings.push(Finding::of_engine(&file.name, &file.text, 0, &error)),
         }
     }
     if fragments.len() < source.schemas.len() {
         return None;
     }
+    // What was read can be written; without that nothing would be masked.
+    let json: Option<Vec<_>> = fragments.iter().map(|fragment| fragment.clone().to_json_value().ok()).collect();
+    let sensitive = Sensitive::of_schema(&json?);
     match Schema::from_schema_fragments(fragments) {
-        Ok(schema) => Some(schema),
+        Ok(schema) => Some((schema, sensitive)),
         Err(error) => {
             // The engine does not say which of the fragments it means, unless there is only one.
             findings.push(match source.schemas.as_slice() {
-                [only] => Finding::of_engine(&only.name, &only.text, &error),
+                [only] => Finding::of_engine(&only.name, &only.text, 0, &error),
                 many => {
                     let names: Vec<&str> = many.iter().map(|file| file.name.as_str()).collect();
                     Finding::of_file(&names.join(", "), error)
@@ -122,12 +138,13 @@ fn without_schema(source: &StoreSource) -> Vec<Finding> {
 /// Everything that needs the schema.
 fn finish(
     source: &StoreSource,
-    schema: &Schema,
+    (schema, sensitive): (Schema, Sensitive),
     policies: PolicyFiles<'_>,
     findings: &mut Vec<Finding>,
+    breath: &Breath,
 ) -> Option<Snapshot> {
-    validate(schema, source, &policies, findings);
-    let namespace = only_namespace(schema);
+    validate(&schema, source, &policies, findings, breath);
+    let namespace = only_namespace(&schema);
     let settings = StoreSettings::read(source.settings.as_ref(), namespace.as_deref()).unwrap_or_else(|wrong| {
         // What else is wrong is to be found too.
         findings.extend(wrong);
@@ -137,15 +154,16 @@ fn finish(
     if let Some(file) = &source.settings {
         findings.extend(settings.check(file, &types));
     }
-    let actions = action_lines(source, schema, findings)?;
+    let actions = action_lines(source, &schema, findings)?;
     let mut known = KnownBuilder::default();
     if let Some(file) = &source.entities {
-        findings.extend(entities::read(file, &types, &actions, &mut known));
+        findings.extend(entities::read(file, &types, &actions, &mut known, breath));
     }
     let mut index = IndexBuilder::default();
     let templates = policies.templates.len();
     let mut all = Vec::with_capacity(policies.policies.len());
     for (position, (id, read)) in policies.policies.into_iter().enumerate() {
+        breath.take();
         index.add(position, read.policy.as_ref(), &types, &mut known);
         let place = read.place.clone();
         let policy = policy(id, read);
@@ -162,20 +180,13 @@ fn finish(
         actions: actions.into_iter().map(|line| (line.uid, line.entity)).collect(),
         known: known.finish(),
         source: kept(source),
-        schema: schema.clone(),
-        sensitive: Arc::new(sensitive(source)?),
+        schema,
+        sensitive: Arc::new(sensitive),
         settings,
         types,
         policies: all,
         templates,
     })
-}
-
-/// What the fragments mark with `@sensitive`. They have been read before, so this does not fail.
-fn sensitive(source: &StoreSource) -> Option<Sensitive> {
-    let json = |file: &SourceFile| SchemaFragment::from_cedarschema_str(&file.text).ok()?.0.to_json_value().ok();
-    let fragments: Option<Vec<_>> = source.schemas.iter().map(json).collect();
-    Some(Sensitive::of_schema(&fragments?))
 }
 
 /// The source, as the snapshot keeps it.
@@ -191,43 +202,58 @@ fn kept(source: &StoreSource) -> StoreSource {
     }
 }
 
-fn validate(schema: &Schema, source: &StoreSource, policies: &PolicyFiles<'_>, findings: &mut Vec<Finding>) {
-    let all = match policy_set(policies) {
-        Ok(all) => all,
+fn validate(
+    schema: &Schema,
+    source: &StoreSource,
+    policies: &PolicyFiles<'_>,
+    findings: &mut Vec<Finding>,
+    breath: &Breath,
+) {
+    let groups = match groups(policies) {
+        Ok(groups) => groups,
         Err(error) => return findings.push(Finding::of_file(&source.store, error)),
     };
-    let place_of = |id: &str| -> Option<&Place<'_>> {
-        let policy = policies.policies.get(id).map(|read| &read.place);
-        policy.or_else(|| policies.templates.get(id).map(|read| &read.place))
-    };
-    for error in Validator::new(schema.clone()).validate(&all, ValidationMode::Strict).validation_errors() {
-        let id = text_of(error.policy_id());
-        findings.push(match (policies.links.get(&id), place_of(&id)) {
-            // The engine's own places are in the template, which has findings of its own.
-            (Some(link), _) => link.finding(format!("link `{id}`: {error}")),
-            (None, Some(place)) if place.span.is_some() => {
-                Finding::of_engine(&place.file.name, &place.file.text, error)
-            }
-            (None, Some(place)) => Finding::of_file(&place.file.name, error),
-            (None, None) => Finding::of_file(&source.store, error),
-        });
+    let validator = Validator::new(schema.clone());
+    for group in groups {
+        breath.take();
+        for error in validator.validate(&group, ValidationMode::Strict).validation_errors() {
+            findings.push(invalid(error, source, policies));
+        }
     }
     findings.dedup();
 }
 
-/// All policies, for the validator.
-fn policy_set(policies: &PolicyFiles<'_>) -> Result<PolicySet, Box<cedar_policy::PolicySetError>> {
-    let mut all = PolicySet::new();
+fn invalid(error: &ValidationError, source: &StoreSource, policies: &PolicyFiles<'_>) -> Finding {
+    let id = text_of(error.policy_id());
+    let policy = policies.policies.get(&id).map(|read| &read.place);
+    let place = policy.or_else(|| policies.templates.get(&id).map(|read| &read.place));
+    match (policies.links.get(&id), place) {
+        // The engine's own places are in the template, which has findings of its own.
+        (Some(link), _) => link.finding(format!("link `{id}`: {error}")),
+        (None, Some(place)) if place.span.is_some() => place.of_engine(error),
+        (None, Some(place)) => Finding::of_file(&place.file.name, error),
+        (None, None) => Finding::of_file(&source.store, error),
+    }
+}
+
+/// All policies, for the validator: a few at a time, as it looks at each by itself, and the templates with their links.
+fn groups(policies: &PolicyFiles<'_>) -> Result<Vec<PolicySet>, Box<cedar_policy::PolicySetError>> {
+    const FEW: usize = 16;
+    let (mut linked, mut groups, mut group) = (PolicySet::new(), Vec::new(), PolicySet::new());
     for read in policies.templates.values() {
-        all.add_template(read.policy.clone())?;
+        linked.add_template(read.policy.clone())?;
     }
     for read in policies.policies.values() {
         match (read.policy.template_id(), read.policy.template_links()) {
-            (Some(template), Some(slots)) => all.link(template.clone(), read.policy.id().clone(), slots)?,
-            _ => all.add(read.policy.clone())?,
+            (Some(template), Some(slots)) => linked.link(template.clone(), read.policy.id().clone(), slots)?,
+            _ => group.add(read.policy.clone())?,
+        }
+        if group.num_of_policies() == FEW {
+            groups.push(std::mem::take(&mut group));
         }
     }
-    Ok(all)
+    groups.extend([group, linked]);
+    Ok(groups)
 }
 
 fn only_namespace(schema: &Schema) -> Option<String> {

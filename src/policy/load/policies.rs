@@ -7,15 +7,18 @@ use cedar_policy::{EntityUid, Policy as CedarPolicy, PolicyId, PolicySet, SlotId
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::super::pace::Breath;
 use super::super::source::is_json_policy_file;
 use super::super::{Annotations, Finding, SourceFile};
-use super::depth;
+use super::{code, depth};
 use crate::values::Json;
 
 /// Where a policy or a template stands.
 #[derive(Debug, Clone)]
 pub(super) struct Place<'a> {
     pub(super) file: &'a SourceFile,
+    /// Where the piece of the file begins that the engine read with it: its own places count from there.
+    base: usize,
     /// Where it begins and ends, in bytes; JSON has no places.
     pub(super) span: Option<(usize, usize)>,
     /// The line that it begins in, from 1.
@@ -23,6 +26,11 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
+    /// A finding of the engine about what stands here.
+    pub(super) fn of_engine(&self, error: &dyn miette::Diagnostic) -> Finding {
+        Finding::of_engine(&self.file.name, &self.file.text, self.base, error)
+    }
+
     pub(super) fn finding(&self, message: impl std::fmt::Display) -> Finding {
         match self.span {
             Some((start, _)) => Finding::at(&self.file.name, &self.file.text, start, message),
@@ -52,19 +60,23 @@ pub(super) struct PolicyFiles<'a> {
 
 impl<'a> PolicyFiles<'a> {
     /// Reads one file.
-    pub(super) fn file(&mut self, file: &'a SourceFile) {
+    pub(super) fn file(&mut self, file: &'a SourceFile, breath: &Breath) {
         let json = is_json_policy_file(&file.name);
-        let set = match if json { from_json(file) } else { from_cedar(file) } {
-            Ok(set) => set,
+        let sets = match if json { from_json(file).map(|set| vec![(0, set)]) } else { from_cedar(file, breath) } {
+            Ok(sets) => sets,
             Err(findings) => return self.findings.extend(findings),
         };
         let newlines: Vec<usize> = file.text.match_indices('\n').map(|(offset, _)| offset).collect();
-        let place = |span: Option<(usize, usize)>| {
+        let place = |base: usize, span: Option<(usize, usize)>| {
+            let span = span.map(|(start, end)| (base + start, base + end));
             let line = span.map(|(start, _)| newlines.partition_point(|newline| *newline < start) + 1);
-            Place { file, span, line }
+            Place { file, base, span, line }
         };
-        let mut templates: Vec<_> = set.templates().map(|it| (place(template_loc(it)), it)).collect();
-        let mut policies: Vec<_> = set.policies().map(|it| (place(policy_loc(it)), it)).collect();
+        let (mut templates, mut policies) = (Vec::new(), Vec::new());
+        for (base, set) in &sets {
+            templates.extend(set.templates().map(|it| (place(*base, template_loc(it)), it)));
+            policies.extend(set.policies().map(|it| (place(*base, policy_loc(it)), it)));
+        }
         // The engine's own ids count the policies of a file, so the order is that of the places.
         templates.sort_by(|(one, it), (other, its)| (one.span, it.id()).cmp(&(other.span, its.id())));
         policies.sort_by(|(one, it), (other, its)| (one.span, it.id()).cmp(&(other.span, its.id())));
@@ -92,6 +104,7 @@ impl<'a> PolicyFiles<'a> {
                 }
                 continue;
             }
+            breath.take();
             let known = self.identify(&place, policy.annotations(), named(policy.id()), number(&place));
             let Some((id, annotations)) = known else { continue };
             let policy = policy.new_id(PolicyId::new(&id));
@@ -146,7 +159,7 @@ impl<'a> PolicyFiles<'a> {
         };
         for raw in links {
             let offset = offset_in(file, raw);
-            let place = Place { file, span: Some((offset, offset + raw.get().len())), line: None };
+            let place = Place { file, base: 0, span: Some((offset, offset + raw.get().len())), line: None };
             if let Err(message) = self.link(raw, place.clone()) {
                 self.findings.push(place.finding(message));
             }
@@ -233,10 +246,19 @@ pub(super) fn offset_in(file: &SourceFile, part: &RawValue) -> usize {
     part.get().as_ptr().addr().saturating_sub(file.text.as_ptr().addr())
 }
 
-fn from_cedar(file: &SourceFile) -> Result<PolicySet, Vec<Finding>> {
+/// The policies of a file in Cedar's own syntax, in pieces, each with its place in the file.
+fn from_cedar(file: &SourceFile, breath: &Breath) -> Result<Vec<(usize, PolicySet)>, Vec<Finding>> {
     depth::check(file).map_err(|too_deep| vec![too_deep])?;
-    PolicySet::from_str(&file.text)
-        .map_err(|errors| errors.iter().map(|error| Finding::of_engine(&file.name, &file.text, error)).collect())
+    let read = |(base, piece): (usize, &str)| {
+        breath.take();
+        PolicySet::from_str(piece).ok().map(|set| (base, set))
+    };
+    if let Some(sets) = code::pieces(&file.text).into_iter().map(read).collect() {
+        return Ok(sets);
+    }
+    // What the engine has to say of a file that it cannot read depends on all of it.
+    let whole = PolicySet::from_str(&file.text).map(|set| vec![(0, set)]);
+    whole.map_err(|errors| errors.iter().map(|error| Finding::of_engine(&file.name, &file.text, 0, error)).collect())
 }
 
 /// The engine's name for the policy of a file that is a single policy in JSON.
