@@ -23,7 +23,8 @@ pub struct Permit<C> {
     caller: Caller,
     request: String,
     decided: Arc<Decided>,
-    mapped: Mapped,
+    /// In a box, as permits go through many hands.
+    mapped: Box<Mapped>,
 }
 
 impl<C> Permit<C> {
@@ -64,7 +65,7 @@ impl<C> Permit<C> {
 
 /// A call that something was permitted to.
 pub(super) struct PermittedCall {
-    mapped: Mapped,
+    mapped: Box<Mapped>,
     pub(super) decided: Arc<Decided>,
 }
 
@@ -181,7 +182,7 @@ impl Guard {
     fn observed<C: Command>(&self, call: &Call, command: &C) -> Result<Observed, MappingError> {
         let (began, plane) = (Instant::now(), self.plane());
         let span = DecisionSpan::begin(plane.snapshot.store());
-        let mapped = map(&plane.snapshot, &plane.principals, &self.instance, call, command.question())?;
+        let mapped = Box::new(map(&plane.snapshot, &plane.principals, &self.instance, call, command.question())?);
         let mapped_at = Instant::now();
         let decision = decide(&plane.snapshot, &mapped, self.entropy.uuid_at(call.at));
         let facts = Facts { channel: Channel::Control, evaluation: mapped_at.elapsed(), total: began.elapsed() };
@@ -193,7 +194,7 @@ impl Guard {
 
 /// A decision, and what it was about.
 struct Observed {
-    mapped: Mapped,
+    mapped: Box<Mapped>,
     decision: Decision,
     facts: Facts,
 }

@@ -195,11 +195,11 @@ impl Run<'_> {
     }
 
     /// Looks at the candidates from a place on.
-    fn look_at(&self, search: &Mapping<'_>, begin: Place) -> Result<LookedAt, Invalid> {
-        let limit = begin.limit as usize;
+    fn look_at(&self, search: &Mapping<'_>, from: Place) -> Result<LookedAt, Invalid> {
+        let limit = from.limit as usize;
         let mut budget = self.snapshot.settings().search.max_candidates.saturating_mul(Self::PASSED_OVER_FOR_ONE);
         let mut all = LookedAt::default();
-        let mut at = begin.candidate as usize;
+        let mut at = from.candidate as usize;
         while at < search.len() && all.results.len() < limit && budget > 0 {
             let began = Instant::now();
             match search.candidate(at).map_err(Refusal::into_invalid)? {
@@ -221,7 +221,7 @@ impl Run<'_> {
             at += 1;
         }
         let next = (at < search.len()).then(|| u32::try_from(at).ok()).flatten();
-        all.next = next.map(|candidate| Place { candidate, limit: begin.limit });
+        all.next = next.map(|candidate| Place { candidate, limit: from.limit });
         Ok(all)
     }
 
