@@ -75,6 +75,9 @@ impl PermittedCall {
     /// that of every call.
     pub(super) fn allows_also<C: Command>(&self) -> bool {
         let snapshot = &self.decided.snapshot;
+        if !self.mapped.can_be_permitted(snapshot, C::ACTION.name) {
+            return false;
+        }
         let mapped = self.mapped.with_action(snapshot, C::ACTION.name);
         mapped.is_ok_and(|mapped| decide(snapshot, &mapped, self.decided.id).allowed)
     }

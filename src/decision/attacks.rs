@@ -328,3 +328,24 @@ fn a_stored_hierarchy_100_000_deep_loads_and_decides_on_a_small_stack() {
     });
     small.unwrap().join().unwrap();
 }
+
+#[test]
+fn the_deepest_condition_that_loads_is_evaluated_on_the_stack_of_a_thread() {
+    let file = |name: &str, text: &str| SourceFile { name: name.to_owned(), text: text.to_owned() };
+    let condition = vec!["principal.level > 1"; 990].join(" || ");
+    let policy = format!("@id(\"p\") permit (principal, action, resource) when {{ {condition} }};");
+    let source = StoreSource {
+        store: "s".to_owned(),
+        schemas: vec![file("s.cedarschema", SCHEMA)],
+        policies: vec![file("p.cedar", &policy)],
+        entities: Some(file("entities.json", ENTITIES)),
+        ..StoreSource::default()
+    };
+    let snapshot = Arc::new(load(&source).unwrap());
+    let small = std::thread::Builder::new().stack_size(512 * 1024).spawn(move || {
+        let decision = ask(&snapshot, &of_alice("")).unwrap();
+        assert!(!decision.allowed && decision.failures.is_empty(), "{:?}", decision.failures);
+        assert_eq!(determining(&ask(&snapshot, &of_alice("").replace("alice", "root")).unwrap()), ["p"]);
+    });
+    small.unwrap().join().unwrap();
+}

@@ -72,6 +72,11 @@ impl Mapped {
         self.resource.party()
     }
 
+    /// Whether any policy could permit another action of the control plane, with nothing else changed.
+    pub fn can_be_permitted(&self, snapshot: &Snapshot, action: &str) -> bool {
+        snapshot.can_permit(&self.principal(), &uid(&V.action, action), &self.resource())
+    }
+
     /// The same call with another action of the control plane, and nothing else changed. It costs a fraction
     /// of mapping it anew.
     ///

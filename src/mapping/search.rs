@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use cedar_policy::Effect;
 use cedar_policy_core::ast::Context;
 use smol_str::SmolStr;
 
@@ -226,9 +225,7 @@ impl<'s> Search<'s> {
             Sought::Resource | Sought::Action => (fixed, &line),
         };
         let (principal, resource) = (party(self.subject.of_type, principal), party(self.resource.of_type, resource));
-        let matching = self.snapshot.candidates(&principal, action.uid(), &resource);
-        let mut policies = matching.into_iter().filter_map(|at| self.snapshot.policies().get(at as usize));
-        policies.any(|policy| policy.effect == Effect::Permit)
+        self.snapshot.can_permit(&principal, action.uid(), &resource)
     }
 
     fn place(

@@ -23,7 +23,7 @@ pub(crate) struct Breath {
 impl Breath {
     /// A kernel lets a thread run for some milliseconds before another gets its turn, which is several times what a
     /// decision takes with its request.
-    const WORK: Duration = Duration::from_micros(500);
+    const WORK: Duration = Duration::from_micros(300);
     const REST: Duration = Duration::from_micros(300);
 
     pub(crate) fn of(pace: Pace) -> Self {

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::entities::Known;
 use super::index::{Party, ScopeIndex};
+use super::pace::{Breath, Pace};
 use super::reach::Reach;
 use super::{Annotations, Sensitive, SourceFile, StoreSettings, StoreSource};
 use crate::values::Types;
@@ -107,6 +108,16 @@ pub struct Snapshot {
 impl Snapshot {
     /// Longer texts of entities are not kept, in bytes: the entities themselves are there.
     pub const LONGEST_ENTITIES: usize = 4 * 1024 * 1024;
+
+    /// Frees it beside requests: a large one takes some time.
+    pub fn free(self) {
+        let breath = Breath::of(Pace::BesideRequests);
+        for policy in self.policies {
+            drop(policy);
+            breath.take();
+        }
+        self.known.free(&breath);
+    }
 
     /// The store's name.
     #[must_use]
@@ -210,5 +221,12 @@ impl Snapshot {
     /// The positions of the policies whose scope matches, in the order of the ids.
     pub(crate) fn candidates(&self, principal: &Party<'_>, action: &EntityUID, resource: &Party<'_>) -> Vec<u32> {
         self.index.candidates(principal, action, resource)
+    }
+
+    /// Whether the scope of any permit matches. Where none does, nothing is allowed, whatever else is asked.
+    pub(crate) fn can_permit(&self, principal: &Party<'_>, action: &EntityUID, resource: &Party<'_>) -> bool {
+        let candidates = self.candidates(principal, action, resource);
+        let mut policies = candidates.into_iter().filter_map(|at| self.policies.get(at as usize));
+        policies.any(|policy| policy.effect == Effect::Permit)
     }
 }

@@ -27,6 +27,11 @@ pub trait Load: Send + Sync + 'static {
     /// Everything that is wrong with it.
     fn load(&self, name: &str, pace: Pace) -> Result<Arc<Self::Snapshot>, Findings>;
 
+    /// Frees a version that nobody asks any more.
+    fn free(snapshot: Self::Snapshot) {
+        drop(snapshot);
+    }
+
     /// What tells one version from another: a hash of the content.
     fn revision(snapshot: &Self::Snapshot) -> &str;
 }

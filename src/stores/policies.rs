@@ -98,6 +98,10 @@ impl Load for PolicyFolders {
         load_at(&StoreSource::from_folder(name, &folder)?, pace).map(Arc::new)
     }
 
+    fn free(snapshot: Snapshot) {
+        snapshot.free();
+    }
+
     fn revision(snapshot: &Snapshot) -> &str {
         snapshot.revision().as_str()
     }

@@ -128,7 +128,7 @@ impl<L: Load> Stores<L> {
             self.tell(name, &reloaded, started);
         }
         if matches!(reloaded, Reloaded::Loaded(_)) {
-            let_go(replaced);
+            let_go::<L>(replaced);
         }
         reloaded
     }
@@ -180,11 +180,11 @@ fn load_caught<L: Load>(load: &L, name: &str, pace: Pace) -> Result<Arc<L::Snaps
 
 /// Frees what was in force here, and not on the thread of the last request that asked it: a large store takes
 /// milliseconds.
-fn let_go<T>(mut replaced: Arc<T>) {
+fn let_go<L: Load>(mut replaced: Arc<L::Snapshot>) {
     const PATIENCE: u32 = 50;
     for _ in 0..PATIENCE {
         match Arc::try_unwrap(replaced) {
-            Ok(free) => return drop(free),
+            Ok(free) => return L::free(free),
             Err(asked) => replaced = asked,
         }
         std::thread::sleep(Duration::from_millis(1));

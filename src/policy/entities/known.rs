@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use smol_str::SmolStr;
 
+use super::super::pace::Breath;
 use super::Node;
 use crate::values::{TypeId, Types};
 
@@ -103,6 +104,16 @@ impl Known {
             sorted.into_iter().map(|(of_type, nodes)| (of_type, nodes.into_boxed_slice())).collect()
         });
         sorted.get(&of_type).map_or(&[], |nodes| nodes)
+    }
+}
+
+impl Known {
+    /// Frees them, a few at a time.
+    pub(crate) fn free(self, breath: &Breath) {
+        for row in self.rows {
+            drop(row);
+            breath.take();
+        }
     }
 }
 

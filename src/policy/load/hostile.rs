@@ -389,22 +389,6 @@ fn what_is_long_and_not_deep_is_loaded() {
 }
 
 #[test]
-fn the_deepest_condition_that_loads_is_evaluated_on_the_stack_of_a_thread() {
-    let condition = vec!["principal.age > 1"; 990].join(" || ");
-    let policy = format!("@id(\"p\") permit (principal, action, resource) when {{ {condition} }};");
-    let snapshot = std::sync::Arc::new(loaded(&[("p.cedar", &policy)]));
-    let question = r#"{"principal":"User::\"a\"","action":"Action::\"view\"","resource":"Doc::\"d\"",
-        "entities":[{"uid":"User::\"a\"","attrs":{"age":1},"parents":[]}]}"#;
-    let decide = move || {
-        let question = crate::values::Json::parse(question.as_bytes()).unwrap();
-        let mapped = crate::mapping::native(&snapshot, &question, crate::domain::Timestamp::UNIX_EPOCH).unwrap();
-        let decision = crate::decision::decide(&snapshot, &mapped, uuid::Uuid::nil());
-        assert!(!decision.allowed && decision.failures.is_empty(), "{:?}", decision.failures);
-    };
-    std::thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(decide).unwrap().join().unwrap();
-}
-
-#[test]
 fn places_count_from_the_beginning_of_the_file_however_long_it_is() {
     let policy = |id: usize, condition: &str| {
         let comment = format!("// {}", "ü; ".repeat(800));

@@ -172,6 +172,7 @@ fn finish(
         }
         all.push(policy);
     }
+    breath.take();
     let lines = actions.iter().map(|line| std::iter::once(&line.uid).chain(&line.groups).cloned().collect());
     Some(Snapshot {
         store: source.store.as_str().into(),

@@ -87,6 +87,7 @@ impl<'a> PolicyFiles<'a> {
         // A name that a JSON file gives to a policy is as good as an annotation.
         let named = |id: &PolicyId| json.then(|| text_of(id)).filter(|id| id != ONLY);
         let mut renamed = BTreeMap::new();
+        breath.take();
         for (place, template) in templates {
             let known = self.identify(&place, template.annotations(), named(template.id()), number(&place));
             let Some((id, annotations)) = known else { continue };
@@ -249,6 +250,7 @@ pub(super) fn offset_in(file: &SourceFile, part: &RawValue) -> usize {
 /// The policies of a file in Cedar's own syntax, in pieces, each with its place in the file.
 fn from_cedar(file: &SourceFile, breath: &Breath) -> Result<Vec<(usize, PolicySet)>, Vec<Finding>> {
     depth::check(file).map_err(|too_deep| vec![too_deep])?;
+    breath.take();
     let read = |(base, piece): (usize, &str)| {
         breath.take();
         PolicySet::from_str(piece).ok().map(|set| (base, set))
