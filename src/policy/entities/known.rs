@@ -11,6 +11,7 @@ use smol_str::SmolStr;
 
 use super::super::pace::Breath;
 use super::Node;
+use super::cycle::find_cycle;
 use crate::values::{TypeId, Types};
 
 /// What is stored of an entity besides its parents, in the order of the names. This is kept and not
@@ -33,7 +34,7 @@ struct Row {
 }
 
 /// Every entity that is stored, that is a parent of one that is, or that the scope of a policy names.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Known {
     numbers: HashTable<Node>,
     rows: Vec<Row>,
@@ -121,22 +122,15 @@ static NOTHING: LazyLock<Facts> = LazyLock::new(Facts::default);
 
 /// Numbers entities while a store is loaded.
 #[derive(Debug, Default)]
-pub(crate) struct KnownBuilder {
-    numbers: HashTable<Node>,
-    rows: Vec<Row>,
-    hasher: RandomState,
-    stored: usize,
-}
+pub(crate) struct KnownBuilder(Known);
 
 impl KnownBuilder {
     /// The number of an entity; a new one when it has none.
     pub(crate) fn number(&mut self, of_type: TypeId, id: &SmolStr) -> Node {
-        let (rows, hasher) = (&mut self.rows, &self.hasher);
-        let hash = hasher.hash_one((of_type, id.as_str()));
-        let same = |node: &Node| rows.get(node.index()).is_some_and(|row| row.of_type == of_type && row.id == *id);
-        if let Some(known) = self.numbers.find(hash, same) {
-            return *known;
+        if let Some(known) = self.0.find(of_type, id) {
+            return known;
         }
+        let Known { numbers, rows, hasher, .. } = &mut self.0;
         let node = Node::new(rows.len());
         rows.push(Row {
             id: id.clone(),
@@ -146,69 +140,40 @@ impl KnownBuilder {
             parents: Box::default(),
             facts: None,
         });
-        let rehash =
+        let hash =
             |node: &Node| rows.get(node.index()).map_or(0, |row| hasher.hash_one((row.of_type, row.id.as_str())));
-        self.numbers.insert_unique(hash, node, rehash);
+        numbers.insert_unique(hash(&node), node, hash);
         node
     }
 
     /// Stores what there is of an entity. `false` when it is stored already.
     pub(crate) fn store(&mut self, node: Node, parents: Vec<Node>, facts: Facts) -> bool {
-        let Some(row) = self.rows.get_mut(node.index()).filter(|row| !row.stored) else { return false };
+        let Some(row) = self.0.rows.get_mut(node.index()).filter(|row| !row.stored) else { return false };
         row.stored = true;
         row.facts = (!facts.attributes.is_empty() || !facts.tags.is_empty()).then(|| Box::new(facts));
         row.parents = parents.clone().into_boxed_slice();
-        self.stored += 1;
+        self.0.stored += 1;
         for parent in parents {
-            if let Some(row) = self.rows.get_mut(parent.index()) {
+            if let Some(row) = self.0.rows.get_mut(parent.index()) {
                 row.holds_stored = true;
             }
         }
         true
     }
 
-    /// An entity that is its own ancestor, if there is one. Takes no stack, however deep the hierarchy is.
+    /// An entity that is its own ancestor, if there is one.
     pub(crate) fn find_cycle(&self) -> Option<Node> {
-        #[derive(Clone, Copy, PartialEq)]
-        enum Walk {
-            Unseen,
-            Under,
-            Done,
-        }
-        let mut walked = vec![Walk::Unseen; self.rows.len()];
-        // The way from where the walk began to where it is, with how many parents of each were taken.
-        let mut way: Vec<(Node, usize)> = Vec::new();
-        for start in 0..self.rows.len() {
-            if walked.get(start) == Some(&Walk::Unseen) {
-                way.push((Node::new(start), 0));
-            }
-            while let Some((node, taken)) = way.pop() {
-                let here = walked.get_mut(node.index())?;
-                *here = Walk::Under;
-                let Some(parent) = self.rows.get(node.index()).and_then(|row| row.parents.get(taken)) else {
-                    *here = Walk::Done;
-                    continue;
-                };
-                way.push((node, taken + 1));
-                match walked.get(parent.index())? {
-                    Walk::Under => return Some(*parent),
-                    Walk::Unseen => way.push((*parent, 0)),
-                    Walk::Done => {}
-                }
-            }
-        }
-        None
+        find_cycle((0..self.0.len()).map(Node::new), |node| self.0.parents(node).to_vec())
     }
 
     /// The name of an entity, for messages.
     pub(crate) fn name(&self, node: Node) -> Option<(TypeId, &SmolStr)> {
-        self.rows.get(node.index()).map(|row| (row.of_type, &row.id))
+        self.0.name(node)
     }
 
     /// No more are added.
     pub(crate) fn finish(mut self) -> Known {
-        self.rows.shrink_to_fit();
-        let Self { numbers, rows, hasher, stored } = self;
-        Known { numbers, rows, hasher, stored, sorted: OnceLock::new() }
+        self.0.rows.shrink_to_fit();
+        self.0
     }
 }

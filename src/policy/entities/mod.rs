@@ -3,6 +3,7 @@
 //! A number stands for a type and an id. Working with numbers is what makes a decision cheap: to
 //! hash and compare whole entity references costs several times as much as everything else.
 
+mod cycle;
 mod known;
 mod line;
 mod overlay;

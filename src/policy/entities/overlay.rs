@@ -7,6 +7,7 @@ use cedar_policy_core::ast::{Entity, Value};
 use hashbrown::HashMap;
 use smol_str::SmolStr;
 
+use super::cycle::find_cycle;
 use super::{Known, Node};
 use crate::values::TypeId;
 
@@ -113,31 +114,6 @@ impl Overlay {
     /// must lead through an entity of the request.
     pub(crate) fn find_cycle(&self, parents_of: impl Fn(Node) -> Vec<Node>) -> Option<Node> {
         let of_strangers = (0..self.strangers.len()).map(|place| Node::new(self.known + place));
-        let starts: Vec<Node> = of_strangers.chain(self.laid.keys().copied()).collect();
-        // Three colours, without recursion: on the way, done, or neither.
-        let mut done: HashMap<Node, bool, foldhash::fast::RandomState> = HashMap::default();
-        for start in starts {
-            if done.contains_key(&start) {
-                continue;
-            }
-            done.insert(start, false);
-            let mut way = vec![(start, parents_of(start))];
-            while let Some((node, parents)) = way.last_mut() {
-                let Some(parent) = parents.pop() else {
-                    done.insert(*node, true);
-                    way.pop();
-                    continue;
-                };
-                match done.get(&parent) {
-                    Some(false) => return Some(parent),
-                    Some(true) => {}
-                    None => {
-                        done.insert(parent, false);
-                        way.push((parent, parents_of(parent)));
-                    }
-                }
-            }
-        }
-        None
+        find_cycle(of_strangers.chain(self.laid.keys().copied()), parents_of)
     }
 }
