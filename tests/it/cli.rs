@@ -346,8 +346,10 @@ fn an_encryption_key_that_others_may_read_is_warned_about() {
 async fn on_a_terminal_the_root_key_is_shown_there_and_written_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let listen = "127.0.0.1:0";
-    let program =
-        format!("exec {} serve --listen {listen} --grpc-listen {listen} 2>log", env!("CARGO_BIN_EXE_gatewood"));
+    let program = format!(
+        "echo $$ >id; exec {} serve --listen {listen} --grpc-listen {listen} 2>log",
+        env!("CARGO_BIN_EXE_gatewood")
+    );
     // `script` gives its command a terminal and keeps what is shown on it.
     let mut command = Command::new("script");
     command.args(["--quiet", "--flush", "--return", "--command", &program, "shown"]).current_dir(folder.path());
@@ -365,7 +367,9 @@ async fn on_a_terminal_the_root_key_is_shown_there_and_written_nowhere() {
             break;
         }
     }
-    terminal.kill().unwrap();
+    // A terminal that goes away is a hangup to the program, which does not end of it.
+    let id = fs::read_to_string(folder.path().join("id")).unwrap();
+    assert!(Command::new("sh").args(["-c", &format!("kill {id}")]).status().unwrap().success());
     terminal.wait().unwrap();
     let key = shown.split_whitespace().find(|word| word.starts_with("gwk_")).expect(&shown);
     assert!(said.contains("listening") && !said.contains("gwk_"), "{said}");
