@@ -92,9 +92,10 @@ pub(super) struct LogLine<'a> {
 impl Write for LogLine<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut gathered = self.to.lock();
-        gathered.lines.write_all(line)?;
+        // A log that cannot be written must not fail the request that it is about.
+        let _ = gathered.lines.write_all(line);
         if self.urgent {
-            gathered.lines.flush()?;
+            let _ = gathered.lines.flush();
         } else if std::mem::take(&mut gathered.idle) {
             self.to.wake.notify_one();
         }
@@ -102,6 +103,7 @@ impl Write for LogLine<'_> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.to.lock().lines.flush()
+        let _ = self.to.lock().lines.flush();
+        Ok(())
     }
 }

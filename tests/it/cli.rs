@@ -939,3 +939,27 @@ async fn policies_that_become_unreadable_leave_what_was_in_force() {
     }
     server.stop();
 }
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_any_more_fails_no_request() {
+    use std::io::{BufRead, BufReader};
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = serve(folder.path()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let base = loop {
+        let line: Value = serde_json::from_str(&log.next().unwrap().unwrap()).unwrap();
+        if let (Some(base), "listening") = (line["listen"].as_str(), line["message"].as_str().unwrap()) {
+            break base.to_owned();
+        }
+    };
+    drop(log);
+    for _ in 0..5 {
+        // The first lines may be gathered still, and are written by then.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        for (path, status) in [("/healthz", 200), ("/v1/whoami", 401)] {
+            assert_eq!(reqwest::get(format!("{base}{path}")).await.unwrap().status(), status, "{path}");
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

@@ -34,3 +34,16 @@ fn the_page_of_the_control_plane_has_every_route_with_its_action() {
     let open = "<!-- routes: generated from src/http/routes.rs -->\n";
     holds("docs/control-plane-api.md", open, "<!-- /routes -->", &format!("| route | action |\n|---|---|\n{routes}"));
 }
+
+#[test]
+fn the_pages_show_the_example_as_it_ships() {
+    let folder = std::path::Path::new("policies/photoflash");
+    let source = gatewood::policy::StoreSource::from_folder("photoflash", folder).unwrap();
+    let revision = gatewood::policy::load(&source).unwrap().revision().as_str().to_owned();
+    for (path, shown) in
+        [("README.md", &revision[..12]), ("docs/decisions.md", &revision), ("docs/authzen.md", &revision)]
+    {
+        let page = std::fs::read_to_string(path).unwrap();
+        assert!(page.contains(shown), "{path} does not show the revision {revision}, which its commands would print");
+    }
+}
