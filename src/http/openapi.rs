@@ -90,10 +90,24 @@ pub fn document() -> openapi::OpenApi {
         describe_of_a_store(&mut document.paths, route.path);
         let item = document.paths.paths.get_mut(route.path);
         if let Some(operation) = item.and_then(|item| operation_mut(item, route)) {
+            name_the_store(operation);
             complete(operation, route);
         }
     }
     document
+}
+
+/// Says which names a store can have, wherever a path has one.
+fn name_the_store(operation: &mut Operation) {
+    const NAMES: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$";
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(store) = parameter
+            && store.name == "store"
+        {
+            let name = ObjectBuilder::new().schema_type(Type::String).pattern(Some(NAMES));
+            store.schema = Some(name.into());
+        }
+    }
 }
 
 /// What is asked of the default store is asked of another at a path with its name, by the same handler: the
@@ -105,8 +119,7 @@ fn describe_of_a_store(paths: &mut openapi::Paths, path: &str) {
     }
     let Some(mut item) = paths.paths.get(&path.replace(STORE, "")).cloned() else { return };
     for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
-        let text = ObjectBuilder::new().schema_type(Type::String);
-        let store = ParameterBuilder::new().name("store").parameter_in(ParameterIn::Path).schema(Some(text));
+        let store = ParameterBuilder::new().name("store").parameter_in(ParameterIn::Path);
         let store = store.required(Required::True).description(Some("The store's name")).build();
         operation.parameters.get_or_insert_default().push(RefOr::T(store));
         operation.operation_id = operation.operation_id.take().map(|id| format!("{id}OfStore"));
@@ -347,7 +360,7 @@ mod tests {
 
     use super::*;
     use crate::authn::issuers::Step;
-    use crate::domain::{AuditFilter, Invalid, Name, OidcConfigDraft, Role};
+    use crate::domain::{AuditFilter, Invalid, Name, OidcConfigDraft, Role, StoreName};
 
     #[test]
     fn the_description_has_exactly_the_routes_that_there_are() {
@@ -407,6 +420,11 @@ mod tests {
             OidcConfigDraft::parse(issuer, client_id, "s".to_owned(), Some(vec![scope.to_owned()])).map(drop)
         };
         accepts_all(&schemas["Name"]["pattern"], |text| Name::parse("name", text).map(drop));
+        for (path, method) in [("/v1/stores/{store}", "get"), ("/stores/{store}/access/v1/evaluation", "post")] {
+            let store = &document["paths"][path][method]["parameters"];
+            let store = store.as_array().unwrap().iter().find(|parameter| parameter["name"] == "store").unwrap();
+            accepts_all(&store["schema"]["pattern"], |text| StoreName::parse("store", text).map(drop));
+        }
         let trial = &schemas["OidcConfigCheckInput"]["properties"];
         for field in ["issuer_url", "client_id", "scopes"] {
             assert_eq!(trial[field]["pattern"], input[field]["pattern"], "{field}");
