@@ -150,7 +150,7 @@ impl Asking<'_> {
         let decision = decide(&self.snapshot, mapped, self.app.entropy.uuid_at(self.call.at));
         let facts = Facts { channel: self.channel, evaluation: began.elapsed(), total: self.began.elapsed() };
         let notices = decision.notices(&self.call.languages);
-        self.app.failures.tell(&decision, began);
+        self.app.failures.tell(&decision);
         end(span, &decision);
         count(&self.app.metrics, &decision, &facts);
         self.records.borrow_mut().extend(record(self.call, mapped, &decision, &notices, &facts));

@@ -23,11 +23,11 @@ impl Failures {
     /// How many policies are kept apart. With more, all are told anew.
     const MOST: usize = 1000;
 
-    /// Says what failed in a decision that was made now.
-    pub(super) fn tell(&self, decision: &Decision, now: Instant) {
+    /// Says what failed in a decision.
+    pub(super) fn tell(&self, decision: &Decision) {
         let store = decision.snapshot.store();
         for failure in &decision.failures {
-            if let Some(times) = self.due(store, &failure.policy, now) {
+            if let Some(times) = self.due(store, &failure.policy, Instant::now()) {
                 tracing::error!(%store, policy.id = failure.policy, decision.id = %decision.id, times, error = failure.message, "a policy cannot be evaluated");
             }
         }

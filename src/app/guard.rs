@@ -138,7 +138,7 @@ impl Guard {
     pub fn authorize<C: Command>(&self, call: &Call, command: C, room: Room) -> Result<Permit<C>, AppError> {
         let observed = self.observed(call, &command).map_err(|error| AppError::Internal(error.to_string()))?;
         let Observed { mapped, decision, facts } = observed;
-        self.failures.tell(&decision, Instant::now());
+        self.failures.tell(&decision);
         let denial = (!decision.allowed).then(|| Denial::of(&decision, call.caller.is_anonymous(), &call.languages));
         let (notices, determining) = (decision.notices(&call.languages), decision.determining_ids());
         let recorded = |room: Room| Some(room.hold(record(call, &mapped, &decision, &notices, &facts)?));

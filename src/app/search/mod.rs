@@ -132,7 +132,7 @@ impl App {
             guard.decided.record.searched(record);
         }
         if let Some(failed) = failed {
-            self.failures.tell(&failed, Instant::now());
+            self.failures.tell(&failed);
         }
         Ok(page)
     }
