@@ -38,8 +38,11 @@ const ENTITIES: &str = r#"[
 {"uid":{"type":"Doc","id":"closed"},"attrs":{"owner":{"type":"User","id":"root"}}},
 {"uid":{"type":"Doc","id":"orphan"},"attrs":{"owner":{"type":"User","id":"nobody"}}}]"#;
 
+fn file(name: &str, text: &str) -> SourceFile {
+    SourceFile { name: name.to_owned(), text: text.to_owned() }
+}
+
 fn store(settings: &str) -> Arc<Snapshot> {
-    let file = |name: &str, text: &str| SourceFile { name: name.to_owned(), text: text.to_owned() };
     let source = StoreSource {
         store: "s".to_owned(),
         schemas: vec![file("s.cedarschema", SCHEMA)],
@@ -311,7 +314,6 @@ fn a_stored_hierarchy_100_000_deep_loads_and_decides_on_a_small_stack() {
     }));
     let entities = format!("[{}]", entities.join(","));
     let small = std::thread::Builder::new().stack_size(512 * 1024).spawn(move || {
-        let file = |name: &str, text: &str| SourceFile { name: name.to_owned(), text: text.to_owned() };
         let permit =
             "@id(\"p\") permit (principal in Group::\"admins\", action, resource) when { principal.level > 0 };";
         let source = StoreSource {
@@ -331,7 +333,6 @@ fn a_stored_hierarchy_100_000_deep_loads_and_decides_on_a_small_stack() {
 
 #[test]
 fn the_deepest_condition_that_loads_is_evaluated_on_the_stack_of_a_thread() {
-    let file = |name: &str, text: &str| SourceFile { name: name.to_owned(), text: text.to_owned() };
     let condition = vec!["principal.level > 1"; 990].join(" || ");
     let policy = format!("@id(\"p\") permit (principal, action, resource) when {{ {condition} }};");
     let source = StoreSource {

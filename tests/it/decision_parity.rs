@@ -192,12 +192,16 @@ async fn authzen(server: &TestServer, cases: &[Case]) -> Vec<Option<(bool, Strin
     answers
 }
 
+async fn serving(root: &Path) -> TestServer {
+    let mut tweaks = Tweaks::default();
+    tweaks.flags.push(("policies", root.display().to_string()));
+    TestServer::start_with(Backend::Sqlite, tweaks).await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn authzen_gives_the_same_answers() {
     let (root, cases) = (stores(), cases());
-    let mut tweaks = Tweaks::default();
-    tweaks.flags.push(("policies", root.path().display().to_string()));
-    let server = TestServer::start_with(Backend::Sqlite, tweaks).await;
+    let server = serving(root.path()).await;
     let answers = authzen(&server, &cases).await;
     for (case, answer) in cases.iter().zip(&answers) {
         let Some((decision, ids, notices)) = answer else { continue };
@@ -212,9 +216,7 @@ async fn authzen_gives_the_same_answers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_way_to_ask_gives_the_same_answer() {
     let (root, cases) = (stores(), cases());
-    let mut tweaks = Tweaks::default();
-    tweaks.flags.push(("policies", root.path().display().to_string()));
-    let server = TestServer::start_with(Backend::Sqlite, tweaks).await;
+    let server = serving(root.path()).await;
     let expected = native(&server, &cases).await;
     for (case, answer) in cases.iter().zip(&expected) {
         assert_eq!(Expected::of(answer), case.expect, "{}: {answer:#}", case.name);
