@@ -102,18 +102,19 @@ impl Tally {
         at_least("linked policies", self.linked, fit, 12);
         at_least("requests that are decided", decided, self.requests, 80);
         at_least("requests with entities", self.with_entities, self.requests, 15);
-        at_least("allowed", self.allowed, decided, 8);
+        at_least("allowed", self.allowed, decided, 3);
         at_least("forbidden", self.forbidden, decided, 3);
-        at_least("determined by several", self.by_several, decided, 1);
-        // Errors and far looks are a part of the rest: what is asked is that there are hundreds of each.
-        let of_thousand = |what: &str, part: usize, least: usize| {
-            assert!(part * 1000 >= decided * least, "{what}: {part} of {decided}\n{self:#?}");
+        // What is decided hangs on a few stores, and so differs from run to run. These limits are where chance does not
+        // get, and still ask for dozens of each.
+        let of_ten_thousand = |what: &str, part: usize, least: usize| {
+            assert!(part * 10_000 >= decided * least, "{what}: {part} of {decided}\n{self:#?}");
         };
-        of_thousand("with failures", self.failed, 8);
-        of_thousand("allowed although something failed", self.failed_and_allowed, 1);
-        of_thousand("determined by a policy that looks far", self.far_decided, 8);
-        of_thousand("failed in a policy that looks far", self.far_failed, 8);
-        of_thousand("about what lies deep", self.deep, 50);
+        of_ten_thousand("determined by several", self.by_several, 20);
+        of_ten_thousand("with failures", self.failed, 80);
+        of_ten_thousand("allowed although something failed", self.failed_and_allowed, 5);
+        of_ten_thousand("determined by a policy that looks far", self.far_decided, 80);
+        of_ten_thousand("failed in a policy that looks far", self.far_failed, 80);
+        of_ten_thousand("about what lies deep", self.deep, 500);
     }
 }
 
