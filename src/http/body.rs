@@ -1,9 +1,14 @@
 //! Bodies: how they are read, and what is said about one that cannot be.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt::{self, Formatter};
+
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use actix_web::{HttpRequest, web};
 use futures_util::StreamExt;
+use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
@@ -159,6 +164,34 @@ fn data_complaint(field: &str, text: &str) -> (String, String) {
 /// say is not ours to guess.
 pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// For texts by the names of their files: present, each name once. The reader would keep the last of two.
+pub(super) fn files<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BTreeMap<String, String>>, D::Error> {
+    struct Files;
+
+    impl<'de> Visitor<'de> for Files {
+        type Value = BTreeMap<String, String>;
+
+        fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut files = BTreeMap::new();
+            while let Some((name, text)) = map.next_entry()? {
+                match files.entry(name) {
+                    Entry::Vacant(free) => _ = free.insert(text),
+                    Entry::Occupied(taken) => {
+                        return Err(A::Error::custom(format_args!("duplicate field `{}`", taken.key())));
+                    }
+                }
+            }
+            Ok(files)
+        }
+    }
+
+    deserializer.deserialize_map(Files).map(Some)
 }
 
 #[cfg(test)]

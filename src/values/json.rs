@@ -37,14 +37,18 @@ impl Json {
     /// [`Invalid`] about `body` for what is not JSON, and about the name for one that stands twice;
     /// both tell line and column.
     pub fn parse(bytes: &[u8]) -> Result<Self, Invalid> {
+        Self::parse_part(bytes).map_err(Unreadable::about_body)
+    }
+
+    /// Reads JSON in UTF-8 that is a part of something larger, in which its places mean something else.
+    ///
+    /// # Errors
+    /// What is wrong with it, and where.
+    pub fn parse_part(bytes: &[u8]) -> Result<Self, Unreadable> {
         serde_json::from_slice(bytes).map_err(|error| {
-            let place = format!("line {}, column {}", error.line(), error.column());
             let text = error.to_string();
-            let name = text.strip_prefix(DUPLICATE).and_then(|rest| rest.rsplit_once("` at line "));
-            match name {
-                Some((name, _place)) => Invalid::new(shown(name), format!("is there twice ({place})")),
-                None => Invalid::new("body", format!("is not JSON that can be read ({place})")),
-            }
+            let twice = text.strip_prefix(DUPLICATE).and_then(|rest| rest.rsplit_once("` at line "));
+            Unreadable { twice: twice.map(|(name, _place)| shown(name)), line: error.line(), column: error.column() }
         })
     }
 
@@ -71,6 +75,42 @@ impl Json {
             Self::Text(_) => "a string",
             Self::List(_) => "an array",
             Self::Object(_) => "an object",
+        }
+    }
+}
+
+/// What is not JSON, or has a name twice in an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The name.
+    twice: Option<String>,
+    /// From 1.
+    line: usize,
+    /// In bytes, from 1; 0 where there is nothing in the line.
+    column: usize,
+}
+
+impl Unreadable {
+    /// Where in `text`, which was read, in bytes.
+    #[must_use]
+    pub fn offset_in(&self, text: &str) -> usize {
+        let before = text.split_inclusive('\n').take(self.line.saturating_sub(1)).map(str::len).sum::<usize>();
+        before + self.column.saturating_sub(1)
+    }
+
+    /// The complaint about a body, with its place.
+    fn about_body(self) -> Invalid {
+        let place = format!("line {}, column {}", self.line, self.column);
+        let Invalid { field, reason } = self.about("body");
+        Invalid { field, reason: format!("{reason} ({place})") }
+    }
+
+    /// The complaint without its place. What has no name is a complaint about `whole`.
+    #[must_use]
+    pub fn about(self, whole: &str) -> Invalid {
+        match self.twice {
+            Some(name) => Invalid::new(name, "is there twice"),
+            None => Invalid::new(whole, "is not JSON that can be read"),
         }
     }
 }

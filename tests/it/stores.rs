@@ -155,6 +155,24 @@ async fn a_candidate_is_reported_on_and_nothing_is_put_in_force() {
 }
 
 #[tokio::test]
+async fn a_candidate_is_judged_by_the_text_that_was_sent() {
+    let (folder, app) = shop().await;
+    let check = |body: String| app.root().post("/v1/stores/shop/check").raw_json(body).send();
+    let twice =
+        "{ \"entities\": [\n  { \"uid\": \"Shop::Group::\\\"g\\\"\",\n    \"parents\": [], \"parents\": [] }] }";
+    let report = check(twice.to_owned()).await.expect(200).json();
+    let finding = &report["findings"][0];
+    assert!(finding["message"].as_str().unwrap().contains("is there twice"), "{report:#}");
+    assert_eq!((&finding["file"], &finding["line"]), (&json!("entities.json"), &json!(3)), "{report:#}");
+    let two = r#"{ "policies": { "a.cedar": "forbid (principal, action, resource);", "a.cedar": "" } }"#;
+    let refused = check(two.to_owned()).await.expect(400);
+    assert_eq!(refused.field(), "a.cedar", "{refused:#?}");
+    let entities = std::fs::read_to_string(folder.path("shop/entities.json")).unwrap();
+    let same = check(format!("{{ \"entities\": {entities} }}")).await.expect(200).json();
+    assert_eq!(same["revision"], same["in_force"], "the same text has the same revision: {same:#}");
+}
+
+#[tokio::test]
 async fn stores_are_read_by_those_who_look_after_policies() {
     let (_folder, app) = shop().await;
     let tenant = app.tenant("Acme").await;

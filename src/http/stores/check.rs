@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::FindingBody;
 use crate::app::stores::{Candidate, CheckStore, StoreReport};
-use crate::http::body::{Body, present};
+use crate::http::body::{Body, files, present};
 use crate::http::{Decode, Parts, Permitted, Problem, reply};
 use crate::policy::Snapshot;
 
@@ -18,21 +19,21 @@ use crate::policy::Snapshot;
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub(in crate::http) struct CandidateBody {
     /// All policy files, `*.cedar` and `*.cedar.json`, by their names.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "files")]
     #[schema(nullable = false, example = json!({ "albums.cedar": "@id(\"a\") permit (principal, action, resource);" }))]
     policies: Option<BTreeMap<String, String>>,
     /// All fragments of the schema, `*.cedarschema`, by their names.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "files")]
     #[schema(nullable = false)]
     schemas: Option<BTreeMap<String, String>>,
     /// The entities, in Cedar's JSON format.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, value_type = Vec<serde_json::Value>)]
-    entities: Option<serde_json::Value>,
+    entities: Option<Box<RawValue>>,
     /// The links of templates, as `links.json` has them.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, value_type = Vec<serde_json::Value>)]
-    links: Option<serde_json::Value>,
+    links: Option<Box<RawValue>>,
     /// The text of `store.toml`.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
@@ -63,7 +64,8 @@ impl Decode for CheckStore {
 
     fn decode(parts: &Parts<'_>) -> Result<Self, Problem> {
         let CandidateBody { policies, schemas, entities, links, settings } = parts.json()?;
-        let text = |json: Option<serde_json::Value>| json.map(|json| format!("{json:#}"));
+        // As it was sent: a name that stands twice is found, and places and the revision are those of the sender's file.
+        let text = |json: Option<Box<RawValue>>| json.map(|json| json.get().to_owned());
         let candidate = Candidate { policies, schemas, entities: text(entities), links: text(links), settings };
         Ok(Self { store: parts.store()?, candidate })
     }

@@ -56,19 +56,26 @@ impl EntityReader<'_> {
         if self.findings.len() >= Self::MOST_FINDINGS {
             return;
         }
-        let text = raw.get();
-        let read = Json::parse(text.as_bytes()).and_then(|json| self.reader.listed(&json, ""));
-        let kept = read.and_then(|listed| match listed {
-            Listed::Entity(entity) => self.store(entity),
-            Listed::Action(action) => self.is_declared(&action),
-        });
-        if let Err(Invalid { field, reason }) = kept {
+        if let Err((Invalid { field, reason }, within)) = self.take(raw.get()) {
             // The element is a part of the file's text, so where it lies tells its place.
-            let offset = offset_in(self.file, raw);
+            let offset = offset_in(self.file, raw) + within;
             let field = field.trim_start_matches('.');
             let message = format!("[{index}]{}{field} {reason}", if field.is_empty() { "" } else { "." });
             self.findings.push(Finding::at(&self.file.name, &self.file.text, offset, message));
         }
+    }
+
+    /// Takes an element in, or says what is wrong with it, and at which byte of it.
+    fn take(&mut self, text: &str) -> Result<(), (Invalid, usize)> {
+        let json = Json::parse_part(text.as_bytes()).map_err(|error| {
+            let within = error.offset_in(text);
+            (error.about(""), within)
+        })?;
+        let taken = self.reader.listed(&json, "").and_then(|listed| match listed {
+            Listed::Entity(entity) => self.store(entity),
+            Listed::Action(action) => self.is_declared(&action),
+        });
+        taken.map_err(|invalid| (invalid, 0))
     }
 
     fn store(&mut self, entity: EntityRead) -> Result<(), Invalid> {

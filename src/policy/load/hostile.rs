@@ -276,7 +276,14 @@ fn entities_that_do_not_fit_the_schema_are_refused_where_they_stand() {
             (r#"[{"uid":{"type":"User","id":"a"},"attrs":{"age":1},"tags":{"a":1}}]"#, "tags"),
             (r#"[{"uid":{"type":"Color","id":"blue"}}]"#, "`blue`"),
             (r#"[{"uid":{"type":"Color","id":"red"}},{"uid":{"type":"Color","id":"red"}}]"#, "is there twice"),
-            (r#"[{"uid":{"type":"Group","id":"g"},"parents":[],"parents":[]}]"#, "is there twice"),
+            (
+                "[\n {\"uid\":{\"type\":\"Group\",\"id\":\"é\"},\n  \"parents\":[],\"parents\":[]}]",
+                "entities.json:3:28: [0].parents is there twice",
+            ),
+            (
+                "[\n {\"uid\":{\"type\":\"Group\",\"id\":\"é\"}, \"tags\": 1e999}]",
+                "entities.json:2:48: [0] is not JSON that can be read",
+            ),
             (r#"[{"uid":{"type":"Group","id":"g"},"parent":[]}]"#, "parent"),
             (r#"[{"uid":{"type":"Action","id":"view"},"parents":[{"type":"Action","id":"view"}]}]"#, "does not put"),
             (r#"[{"uid":{"type":"Action","id":"none"}}]"#, "uid"),
