@@ -7,12 +7,13 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
+use super::log_json::JsonLine;
 use super::log_lines::LogLines;
 use crate::config::{LogConfig, LogFormat, TracingConfig};
+use crate::domain::Clock;
 use crate::telemetry::{TARGET, Traces};
 
 /// The log, and the traces where there is a collector. What is left of the log is written when this is dropped.
-#[derive(Debug)]
 pub(super) struct Logging {
     lines: LogLines,
     pub(super) traces: Option<Traces>,
@@ -37,15 +38,9 @@ pub(super) fn start(config: &LogConfig, tracing: Option<&TracingConfig>) -> Resu
     };
     // What is exported is not for the log. Without a collector nobody at all wants it, and it costs nothing.
     let filter = config.level.parse::<Targets>().unwrap_or_default().with_target(TARGET, LevelFilter::OFF);
-    let lines = LogLines::start().map_err(|error| format!("the log cannot be started: {error}"))?;
+    let lines = LogLines::start(io::stderr()).map_err(|error| format!("the log cannot be started: {error}"))?;
     let layer = if json {
-        fmt::layer()
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
-            .with_writer(lines.clone())
-            .boxed()
+        fmt::layer().event_format(JsonLine(Clock::system())).with_writer(lines.clone()).boxed()
     } else {
         fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(lines.clone()).boxed()
     };

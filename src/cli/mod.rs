@@ -4,6 +4,7 @@ mod config;
 mod decide;
 mod flags;
 mod keys;
+mod log_json;
 mod log_lines;
 mod logging;
 mod report;
