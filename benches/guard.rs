@@ -5,6 +5,7 @@
 use std::hint::black_box;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use gatewood::app::oidc_config::{ReadOidcConfig, UpsertOidcConfig};
@@ -44,6 +45,7 @@ fn call(role: Role, scope: KeyScope) -> Call {
             user_agent: Some("bench/1.0".to_owned()),
             tls: false,
             trace_id: None,
+            began: Instant::now(),
         },
         languages: Vec::new(),
         at: Clock::system().now(),

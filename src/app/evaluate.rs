@@ -13,7 +13,7 @@ pub use crate::audit::Channel;
 use crate::audit::Record;
 use crate::authn::{Presented, Rejection};
 use crate::decision::{Decision, decide};
-use crate::domain::{Call, Caller, Invalid, User};
+use crate::domain::{Call, Caller, Invalid, Timestamp, User};
 use crate::mapping::{AuthzenQuestion, Mapped, Refusal, authzen, native, with_token};
 use crate::policy::{ActionUse, PolicyRevision, Snapshot};
 use crate::telemetry::DecisionSpan;
@@ -45,7 +45,6 @@ pub struct Asking<'a> {
     snapshot: Arc<Snapshot>,
     channel: Channel,
     guard: PermittedCall,
-    began: Instant,
     sees_ids: OnceCell<bool>,
     records: RefCell<Vec<Record>>,
 }
@@ -81,7 +80,6 @@ impl App {
             snapshot,
             channel,
             guard,
-            began: Instant::now(),
             sees_ids: OnceCell::new(),
             records: RefCell::default(),
         };
@@ -126,7 +124,7 @@ impl Asking<'_> {
     /// # Errors
     /// The member that is wrong, and why.
     pub fn native(&self, question: &Json) -> Result<Answer, Invalid> {
-        Ok(self.answer(&native(&self.snapshot, question, self.call.at)?))
+        self.answer(|snapshot, now| native(snapshot, question, now))
     }
 
     /// Answers a question of the native API about somebody whom a token names.
@@ -134,7 +132,7 @@ impl Asking<'_> {
     /// # Errors
     /// The member that is wrong, and why.
     pub fn with_token(&self, question: &Json, user: &User) -> Result<Answer, Invalid> {
-        Ok(self.answer(&with_token(&self.snapshot, question, user, self.call.at)?))
+        self.answer(|snapshot, now| with_token(snapshot, question, user, now))
     }
 
     /// Answers a question in AuthZEN's words.
@@ -142,13 +140,15 @@ impl Asking<'_> {
     /// # Errors
     /// What is wrong with it, or that the store does not know what it is about.
     pub fn authzen(&self, question: AuthzenQuestion<'_>) -> Result<Answer, Refusal> {
-        Ok(self.answer(&authzen(&self.snapshot, question, self.call.at)?))
+        self.answer(|snapshot, now| authzen(snapshot, question, now))
     }
 
-    fn answer(&self, mapped: &Mapped) -> Answer {
-        let (began, span) = (Instant::now(), DecisionSpan::begin(self.snapshot.store()));
+    fn answer<E>(&self, map: impl FnOnce(&Snapshot, Timestamp) -> Result<Mapped, E>) -> Result<Answer, E> {
+        let began = Instant::now();
+        let mapped = &map(&self.snapshot, self.call.at)?;
+        let (mapped_at, span) = (Instant::now(), DecisionSpan::begin(self.snapshot.store()));
         let decision = decide(&self.snapshot, mapped, self.app.entropy.uuid_at(self.call.at));
-        let facts = Facts { channel: self.channel, evaluation: began.elapsed(), total: self.began.elapsed() };
+        let facts = Facts { channel: self.channel, evaluation: mapped_at.elapsed(), total: began.elapsed() };
         let notices = decision.notices(&self.call.languages);
         self.app.failures.tell(&decision);
         end(span, &decision);
@@ -156,7 +156,7 @@ impl Asking<'_> {
         self.records.borrow_mut().extend(record(self.call, mapped, &decision, &notices, &facts));
         // Most denials have no determining policy, and then there is nothing to show or to hide.
         let nothing_to_show = decision.determining().next().is_none() && decision.failures.is_empty();
-        Answer { shows_policies: nothing_to_show || self.sees_ids(), notices, decision }
+        Ok(Answer { shows_policies: nothing_to_show || self.sees_ids(), notices, decision })
     }
 
     /// Whether the caller may be told the ids of policies: asked once, and only where there are some.

@@ -70,6 +70,6 @@ pub(super) fn record(
         guard: None,
         search: None,
         evaluation: facts.evaluation,
-        total: facts.total,
+        total: call.request.began.elapsed(),
     })
 }

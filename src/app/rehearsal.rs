@@ -2,6 +2,7 @@
 //! the schema.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Command;
 use crate::domain::{
@@ -54,6 +55,7 @@ fn calls() -> Vec<Call> {
         tenant: full.then_some(tenant),
         request: RequestFacts {
             trace_id: None,
+            began: Instant::now(),
             id: String::new(),
             method: String::new(),
             path: String::new(),

@@ -1,6 +1,7 @@
 //! A call: who asks, about which tenant, and how the request came in.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use super::{Caller, TenantId, Timestamp};
 
@@ -36,4 +37,6 @@ pub struct RequestFacts {
     pub tls: bool,
     /// The id of the trace that it is part of, 32 hexadecimal digits, for the decision log. Policies do not see it.
     pub trace_id: Option<String>,
+    /// When it came in, to say how long it took. Policies do not see it.
+    pub began: Instant,
 }

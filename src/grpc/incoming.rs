@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use http::HeaderMap;
 use http::header::HeaderValue;
@@ -58,6 +59,7 @@ impl GrpcRequest {
             user_agent: user_agent(self),
             tls: self.peer.tls,
             trace_id: self.trace_id.clone(),
+            began: Instant::now(),
         };
         Unread { app: &state.app, incoming: self, facts }
     }

@@ -1,6 +1,7 @@
 //! An HTTP request, as far as gRPC has the same.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix_web::http::header::HeaderValue;
 use actix_web::{HttpMessage, HttpRequest, web};
@@ -38,6 +39,7 @@ pub(super) fn unread<'a>(request: &'a HttpRequest, state: &'a HttpState) -> Resu
         user_agent: user_agent(request),
         tls: request.app_config().secure(),
         trace_id: request.extensions().get::<Trace>().and_then(|trace| trace.id().map(str::to_owned)),
+        began: Instant::now(),
     };
     Ok(Unread { app: &state.app, incoming: request, facts })
 }

@@ -2,12 +2,17 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use crate::support::{
     Ask, Backend, ENCRYPTION_KEY, Running, TestDatabase, TestServer, Tweaks, Wire, gatewood, on_both, run,
 };
+
+/// How long after the first half of a body the second comes.
+const LATE: Duration = Duration::from_millis(200);
 
 /// The records of a file.
 fn records(path: &Path) -> Vec<Value> {
@@ -121,6 +126,26 @@ async fn calls_of_grpc_are_recorded_on_either_port() {
     let records = stopped(app).await;
     let read = records.iter().filter(|record| record["action"] == "Gatewood::Action::\"ReadOidcSettings\"").count();
     assert_eq!(read, wires, "{records:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_takes_as_long_as_its_request_and_its_decision_as_long_as_itself() {
+    let app = TestServer::start(Backend::Sqlite).await;
+    let question = r#"{ "principal": "User::\"eve\"", "action": "Action::\"view\"", "resource": "Photo::\"x\"" }"#;
+    let halves = futures_util::stream::iter([question[..9].to_owned(), question[9..].to_owned()]);
+    let slowly = halves.then(|half| async {
+        tokio::time::sleep(LATE).await;
+        Ok::<_, std::io::Error>(half)
+    });
+    let body = reqwest::Body::wrap_stream(slowly);
+    app.root().post("/v1/is-authorized").raw_json(body).send().await.expect(200);
+    let metrics = app.root().get("/metrics").send().await.expect(200).text;
+    let sum = r#"gatewood_decision_duration_seconds_sum{store="photoflash"} "#;
+    let decided = metrics.lines().find_map(|line| line.strip_prefix(sum)).unwrap().parse::<f64>().unwrap();
+    assert!(decided < LATE.as_secs_f64(), "{decided} s");
+    let records = stopped(app).await;
+    let record = records.iter().find(|record| record["channel"] == "rest").unwrap();
+    assert!(record["total_us"].as_u64().unwrap() >= u64::try_from(LATE.as_micros()).unwrap(), "{record:#}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

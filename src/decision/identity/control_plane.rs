@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use cedar_policy::{Authorizer, Entities, PolicySet};
 use chrono::Duration;
@@ -132,6 +133,7 @@ fn call() -> impl Strategy<Value = Call> {
         tenant,
         request: RequestFacts {
             trace_id: None,
+            began: Instant::now(),
             id: "r".to_owned(),
             method: "GET".to_owned(),
             path: "/".to_owned(),
