@@ -4,113 +4,111 @@
 //! costs as much as evaluating the policies. This walks the values as they are. The tests hold it
 //! against the engine's check.
 
-use cedar_policy_core::ast::{Context, EntityUID, Literal, RequestSchema, Value, ValueKind};
-use cedar_policy_core::validator::types::{BoolType, EntityKind, OpenTag, Type};
-use cedar_policy_core::validator::{ValidatorEntityTypeKind, ValidatorSchema};
+use std::collections::BTreeMap;
+
+use cedar_policy_core::ast::{Context, EntityUID, Literal, Value, ValueKind};
+use smol_str::SmolStr;
 
 use super::MappingError;
+use crate::values::{Extension, RecordShape, Shape, TypeId, Types};
 
 /// Checks principal, action, resource and context against the schema.
 ///
 /// # Errors
 /// [`MappingError::Schema`], with what does not fit.
 pub(super) fn check(
-    schema: &ValidatorSchema,
+    types: &Types,
     principal: &EntityUID,
     action: &EntityUID,
     resource: &EntityUID,
     context: &Context,
 ) -> Result<(), MappingError> {
-    let refused = |what: String| MappingError::Schema(what);
-    schema
-        .validate_scope_variables(Some(principal), Some(action), Some(resource))
-        .map_err(|error| refused(error.to_string()))?;
-    let wanted = schema.get_action_id(action).and_then(|action| action.context_type());
-    let wanted = wanted.ok_or_else(|| refused(format!("`{action}` has no context")))?;
+    let refused = |what: String| Err(MappingError::Schema(what));
+    let Some(shape) = types.action_of(action) else { return refused(format!("there is no action `{action}`")) };
+    for (party, applies_to) in [(principal, shape.principals()), (resource, shape.resources())] {
+        let of_type = types.id_of(party.entity_type()).filter(|of_type| applies_to.contains(of_type));
+        if !of_type.is_some_and(|of_type| is_listed(types, of_type, party)) {
+            return refused(format!("`{action}` does not apply to `{party}`"));
+        }
+    }
     let fits = match context {
-        Context::Value(fields) => record_fits(schema, fields.iter(), |name| fields.contains_key(name), wanted),
+        Context::Value(fields) => record_fits(types, fields, shape.context()),
         // Only partial evaluation makes such a context, and nothing here evaluates partially.
         Context::RestrictedResidual(_) => false,
     };
-    if fits { Ok(()) } else { Err(refused(format!("the context of `{action}` is another one: {}", names(context)))) }
+    if fits { Ok(()) } else { refused(format!("the context of `{action}` is another one: {}", names(context))) }
 }
 
 fn names(context: &Context) -> String {
     match context {
-        Context::Value(fields) => fields.keys().map(smol_str::SmolStr::as_str).collect::<Vec<_>>().join(", "),
+        Context::Value(fields) => fields.keys().map(SmolStr::as_str).collect::<Vec<_>>().join(", "),
         Context::RestrictedResidual(_) => "unknown".to_owned(),
     }
 }
 
-fn record_fits<'a, N: AsRef<str> + 'a>(
-    schema: &ValidatorSchema,
-    mut fields: impl Iterator<Item = (&'a N, &'a Value)>,
-    has: impl Fn(&str) -> bool,
-    wanted: &Type,
-) -> bool {
-    let Type::Record { attrs, open_attributes } = wanted else { return false };
-    let known = fields.all(|(name, value)| match attrs.get_attr(name.as_ref()) {
-        Some(attribute) => fits(schema, value, &attribute.attr_type),
-        None => *open_attributes == OpenTag::OpenAttributes,
+fn record_fits(types: &Types, fields: &BTreeMap<SmolStr, Value>, wanted: &RecordShape) -> bool {
+    let mut required = 0;
+    let known = fields.iter().all(|(name, value)| {
+        wanted.get(name).is_some_and(|field| {
+            required += usize::from(field.required);
+            fits(types, value, &field.shape)
+        })
     });
-    known && attrs.iter().all(|(name, attribute)| !attribute.is_required || has(name))
+    known && required == wanted.required()
 }
 
-fn fits(schema: &ValidatorSchema, value: &Value, wanted: &Type) -> bool {
+fn fits(types: &Types, value: &Value, wanted: &Shape) -> bool {
     match (value.value_kind(), wanted) {
-        (ValueKind::Lit(Literal::Bool(value)), Type::Bool(BoolType::True)) => *value,
-        (ValueKind::Lit(Literal::Bool(value)), Type::Bool(BoolType::False)) => !*value,
-        (ValueKind::Lit(Literal::Bool(_)), Type::Bool(BoolType::AnyBool))
-        | (ValueKind::Lit(Literal::Long(_)), Type::Long)
-        | (ValueKind::Lit(Literal::String(_)), Type::String)
-        | (ValueKind::Lit(Literal::EntityUID(_)), Type::Entity(EntityKind::AnyEntity))
-        | (ValueKind::Set(_), Type::Set { element_type: None }) => true,
-        (ValueKind::Lit(Literal::EntityUID(uid)), Type::Entity(EntityKind::Entity(types))) => {
-            types.get_single_entity() == Some(uid.entity_type()) && is_listed(schema, uid)
+        (ValueKind::Lit(Literal::Bool(_)), Shape::Bool)
+        | (ValueKind::Lit(Literal::Long(_)), Shape::Long)
+        | (ValueKind::Lit(Literal::String(_)), Shape::Text) => true,
+        (ValueKind::Lit(Literal::EntityUID(uid)), Shape::Entity(of_type)) => {
+            types.entity_type(*of_type) == uid.entity_type() && is_listed(types, *of_type, uid)
         }
-        (ValueKind::Set(set), Type::Set { element_type: Some(element) }) => {
-            set.iter().all(|value| fits(schema, value, element))
+        (ValueKind::Lit(Literal::EntityUID(uid)), Shape::Action(of_type)) => {
+            uid.entity_type() == of_type && types.action_of(uid).is_some()
         }
-        (ValueKind::Record(fields), Type::Record { .. }) => {
-            record_fits(schema, fields.iter(), |name| fields.contains_key(name), wanted)
+        (ValueKind::Lit(Literal::EntityUID(uid)), Shape::AnyEntity) => types.id_of(uid.entity_type()).is_some(),
+        (ValueKind::Set(set), Shape::Set(element)) => set.iter().all(|value| fits(types, value, element)),
+        (ValueKind::Set(set), Shape::Empty) => set.is_empty(),
+        (ValueKind::Record(fields), Shape::Record(wanted)) => record_fits(types, fields, wanted),
+        (ValueKind::ExtensionValue(value), Shape::Extension(wanted)) => {
+            Extension::named(&value.typename()) == Some(*wanted)
         }
-        (ValueKind::ExtensionValue(value), Type::ExtensionType { name }) => value.typename() == *name,
         (ValueKind::Lit(_) | ValueKind::Set(_) | ValueKind::Record(_) | ValueKind::ExtensionValue(_), _) => false,
     }
 }
 
 /// Whether an entity of a type that lists its entities is one of them.
-fn is_listed(schema: &ValidatorSchema, uid: &EntityUID) -> bool {
-    match schema.get_entity_type(uid.entity_type()).map(|found| &found.kind) {
-        Some(ValidatorEntityTypeKind::Enum(listed)) => listed.contains(uid.eid()),
-        Some(ValidatorEntityTypeKind::Standard(_) | ValidatorEntityTypeKind::External) => true,
-        None => false,
-    }
+fn is_listed(types: &Types, of_type: TypeId, uid: &EntityUID) -> bool {
+    types.entity(of_type).listed.as_ref().is_none_or(|listed| listed.contains(AsRef::<str>::as_ref(uid.eid())))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::net::Ipv4Addr;
     use std::sync::{Arc, LazyLock};
 
-    use cedar_policy_core::ast::{Eid, EntityType};
+    use cedar_policy_core::ast::{Eid, EntityType, RequestSchema};
     use cedar_policy_core::extensions::Extensions;
+    use cedar_policy_core::validator::ValidatorSchema;
     use proptest::prelude::*;
 
     use super::*;
     use crate::domain::Timestamp;
     use crate::mapping::Attribute;
 
-    const SCHEMA: &str = "entity A; entity B; entity R enum [\"x\"];
+    const SCHEMA: &str = "entity A; entity B; entity R enum [\"x\"]; action all;
         action go appliesTo { principal: A, resource: B, context: {
             text: String, long: Long, truth: Bool, when: datetime, span?: duration, ip?: ipaddr,
-            texts: Set<String>, a: A, role?: R, inner: { b?: B, deep: { texts?: Set<String> } },
-        } };";
+            texts: Set<String>, a: A, role?: R, act?: Action, inner: { b?: B, deep: { texts?: Set<String> } },
+        } };
+        action list appliesTo { principal: [A, R], resource: R };";
 
-    static PARSED: LazyLock<ValidatorSchema> = LazyLock::new(|| {
+    static PARSED: LazyLock<(ValidatorSchema, Types)> = LazyLock::new(|| {
         let (schema, _warnings) = ValidatorSchema::from_cedarschema_str(SCHEMA, Extensions::all_available()).unwrap();
-        schema
+        let types = Types::of(&schema, "");
+        (schema, types)
     });
 
     fn uid(of_type: &str, id: &str) -> EntityUID {
@@ -131,6 +129,10 @@ mod tests {
             Just(Value::from(uid("B", "b"))),
             Just(Value::from(uid("R", "x"))),
             Just(Value::from(uid("R", "y"))),
+            Just(Value::from(uid("Action", "go"))),
+            Just(Value::from(uid("Action", "all"))),
+            Just(Value::from(uid("Action", "none"))),
+            Just(Value::from(uid("Unknown", "u"))),
             Just(Attribute::Texts(vec!["x".to_owned()]).into_value().unwrap()),
             Just(Value::set([Value::from(1)], None)),
             Just(Value::empty_set(None)),
@@ -139,14 +141,14 @@ mod tests {
         leaf.prop_recursive(3, 12, 4, |inner| {
             let name = prop_oneof![Just("b"), Just("deep"), Just("texts"), Just("other")];
             prop::collection::btree_map(name, inner, 0..4).prop_map(|fields| {
-                let fields = fields.into_iter().map(|(name, value)| (smol_str::SmolStr::new(name), value));
+                let fields = fields.into_iter().map(|(name, value)| (SmolStr::new(name), value));
                 Value::record_arc(Arc::new(fields.collect()), None)
             })
         })
     }
 
     /// A context that fits.
-    fn fitting() -> BTreeMap<smol_str::SmolStr, Value> {
+    fn fitting() -> BTreeMap<SmolStr, Value> {
         let deep = Value::record_arc(Arc::new(BTreeMap::new()), None);
         let inner = Value::record_arc(Arc::new(BTreeMap::from([("deep".into(), deep)])), None);
         BTreeMap::from([
@@ -160,10 +162,10 @@ mod tests {
         ])
     }
 
-    fn ours_and_theirs(fields: BTreeMap<smol_str::SmolStr, Value>) -> (bool, bool) {
-        let (schema, action) = (&*PARSED, uid("Action", "go"));
+    fn ours_and_theirs(fields: BTreeMap<SmolStr, Value>) -> (bool, bool) {
+        let ((schema, types), action) = (&*PARSED, uid("Action", "go"));
         let context = Context::Value(Arc::new(fields));
-        let ours = check(schema, &uid("A", "a"), &action, &uid("B", "b"), &context).is_ok();
+        let ours = check(types, &uid("A", "a"), &action, &uid("B", "b"), &context).is_ok();
         (ours, schema.validate_context(&context, &action, Extensions::all_available()).is_ok())
     }
 
@@ -172,14 +174,31 @@ mod tests {
         assert_eq!(ours_and_theirs(fitting()), (true, true));
     }
 
+    #[test]
+    fn principal_action_and_resource_fit_where_the_engine_says_so() {
+        let (schema, types) = &*PARSED;
+        let context = Context::Value(Arc::new(fitting()));
+        let uids = [("A", "a"), ("B", "b"), ("R", "x"), ("R", "y"), ("Action", "go"), ("Unknown", "u")];
+        let (uids, actions) = (uids.map(|(of_type, id)| uid(of_type, id)), ["go", "list", "all", "none"]);
+        for action in actions.map(|id| uid("Action", id)) {
+            for (principal, resource) in uids.iter().flat_map(|one| uids.iter().map(move |other| (one, other))) {
+                let ours = check(types, principal, &action, resource, &context).is_ok();
+                let theirs = schema.validate_scope_variables(Some(principal), Some(&action), Some(resource)).is_ok();
+                // The context is that of `go`.
+                let theirs = theirs && schema.validate_context(&context, &action, Extensions::all_available()).is_ok();
+                assert_eq!(ours, theirs, "{principal} {action} {resource}");
+            }
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
         fn it_says_what_the_engine_says(
-            changes in prop::collection::vec((0usize..11, prop::option::weighted(0.8, any_value())), 0..3),
+            changes in prop::collection::vec((0usize..12, prop::option::weighted(0.8, any_value())), 0..3),
         ) {
-            const NAMES: [&str; 11] =
-                ["text", "long", "truth", "when", "span", "ip", "texts", "a", "inner", "other", "role"];
+            const NAMES: [&str; 12] =
+                ["text", "long", "truth", "when", "span", "ip", "texts", "a", "inner", "other", "role", "act"];
             let mut fields = fitting();
             for (name, value) in changes {
                 match value {

@@ -88,7 +88,7 @@ impl Mapped {
         let (Some(principal), Some(resource), Some(context)) = parts else {
             return Err(MappingError::Schema("the request has unknown parts".to_owned()));
         };
-        conformance::check(snapshot.core_schema(), principal, &action, resource, context)?;
+        conformance::check(snapshot.types(), principal, &action, resource, context)?;
         let request = request(principal.clone(), action.clone(), resource.clone(), context.clone());
         let (principal, resource, overlay) = (self.principal.clone(), self.resource.clone(), self.overlay.clone());
         Ok(Self { request, action, principal, resource, overlay })
@@ -140,7 +140,7 @@ pub fn map(
     let resource = question.resource.entity(instance, &call.caller);
     let action = uid(&V.action, question.action);
     let context = context(call, question.context)?;
-    conformance::check(snapshot.core_schema(), principal.entity.uid(), &action, resource.uid(), &context)?;
+    conformance::check(snapshot.types(), principal.entity.uid(), &action, resource.uid(), &context)?;
     let request = request(principal.entity.uid().clone(), action.clone(), resource.uid().clone(), context);
     let mut overlay = Overlay::over(snapshot.known());
     let principal = principal.lay(&mut overlay, snapshot);

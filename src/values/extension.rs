@@ -25,7 +25,8 @@ pub enum Extension {
 
 impl Extension {
     /// The type that Cedar calls so.
-    pub(super) fn named(name: &Name) -> Option<Self> {
+    #[must_use]
+    pub fn named(name: &Name) -> Option<Self> {
         let known = [Self::Ip, Self::Decimal, Self::Datetime, Self::Duration];
         known.into_iter().find(|extension| is(name, extension.name()))
     }

@@ -85,7 +85,8 @@ impl RecordShape {
     }
 
     /// How many attributes have to be there.
-    pub(super) const fn required(&self) -> usize {
+    #[must_use]
+    pub const fn required(&self) -> usize {
         self.required
     }
 }
