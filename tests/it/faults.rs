@@ -286,7 +286,7 @@ fn every_kind_of_request(root: &Caller, tenant: &str) -> Vec<crate::support::Req
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_postgres_that_goes_away_is_503_until_it_comes_back() {
-    let (app, relay) = behind_a_relay(vec![("database.wait", "300ms".to_owned())]).await;
+    let (app, relay) = behind_a_relay(vec![("database.wait", "1s".to_owned())]).await;
     let tenant = app.tenant("Acme").await;
     relay.cut();
     for round in 0..2 {
@@ -313,7 +313,7 @@ async fn a_postgres_that_goes_away_is_503_until_it_comes_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_postgres_that_falls_silent_is_503_in_bounded_time() {
-    let (app, relay) = behind_a_relay(vec![("database.wait", "300ms".to_owned())]).await;
+    let (app, relay) = behind_a_relay(vec![("database.wait", "1s".to_owned())]).await;
     let tenant = app.tenant("Acme").await;
     relay.hold();
     let began = Instant::now();
@@ -323,7 +323,7 @@ async fn a_postgres_that_falls_silent_is_503_in_bounded_time() {
     for answer in answers {
         unavailable(answer.await.unwrap());
     }
-    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     app.anonymous().get("/healthz").send().await.expect(200);
     assert_eq!(app.anonymous().get("/readyz").send().await.expect(200).text_at("status"), "degraded");
     relay.restore();
@@ -334,7 +334,7 @@ async fn a_postgres_that_falls_silent_is_503_in_bounded_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_of_strangers_is_503_in_bounded_time_while_postgres_is_silent() {
-    let (app, relay) = behind_a_relay(vec![("database.wait", "300ms".to_owned())]).await;
+    let (app, relay) = behind_a_relay(vec![("database.wait", "1s".to_owned())]).await;
     let issuer = crate::support::TestIssuer::start().await;
     relay.hold();
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -355,7 +355,7 @@ async fn a_crowd_of_strangers_is_503_in_bounded_time_while_postgres_is_silent() 
 async fn a_lock_that_nobody_lets_go_of_is_503_in_bounded_time_and_blocks_nobody_else() {
     let app = TestServer::start_with(
         Backend::Postgres,
-        Tweaks { flags: vec![("database.wait", "300ms".to_owned())], ..Tweaks::default() },
+        Tweaks { flags: vec![("database.wait", "1s".to_owned())], ..Tweaks::default() },
     )
     .await;
     let tenant = app.tenant("Acme").await;
@@ -365,7 +365,7 @@ async fn a_lock_that_nobody_lets_go_of_is_503_in_bounded_time_and_blocks_nobody_
     let waiting = tokio::spawn(app.root().about(&tenant).get("/v1/oidc-config").send());
     app.root().get("/v1/tenants").send().await.expect(200);
     unavailable(waiting.await.unwrap());
-    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     // The statement was ended with the request; no connection is held up any more.
     tokio::time::sleep(Duration::from_millis(500)).await;
     let waits = "SELECT count(*)::text AS value FROM pg_stat_activity \

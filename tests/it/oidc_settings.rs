@@ -138,7 +138,7 @@ async fn while_the_database_is_away_it_is_unavailable_on_every_wire() {
     let relay = Relay::start().await;
     let mut database = TestDatabase::new(crate::support::Backend::Postgres);
     database.url = relay.through(&database.url);
-    let flags = vec![("database.wait", "300ms".to_owned())];
+    let flags = vec![("database.wait", "1s".to_owned())];
     let tweaks = Tweaks { flags, ..Tweaks::default() };
     let app = TestServer::try_start(crate::support::Backend::Postgres, database, tweaks)
         .await

@@ -80,7 +80,7 @@ async fn while_the_database_is_away_a_token_is_neither_admitted_nor_called_bad()
     let mut database = TestDatabase::new(Backend::Postgres);
     database.url = relay.through(&database.url);
     let mut flags = trusting(&ours);
-    flags.push(("database.wait", "300ms".to_owned()));
+    flags.push(("database.wait", "1s".to_owned()));
     let started = TestServer::try_start(Backend::Postgres, database, Tweaks { flags, ..Tweaks::default() }).await;
     let app = started.unwrap_or_else(|(error, _)| panic!("{error}"));
     let tenant = app.tenant("Acme").await;
