@@ -20,7 +20,7 @@ use super::incoming::GrpcRequest;
 use super::reflection::Reflection;
 use crate::app::App;
 use crate::app::service::{ReadReflection, UseUnknownRoute};
-use crate::transport::{GrpcOutcome, Kind, Problem, panic_text};
+use crate::transport::{GrpcOutcome, Problem, panic_text};
 
 /// Limits and trust of the gRPC server.
 #[derive(Debug, Clone)]
@@ -113,25 +113,9 @@ impl GrpcService {
         };
         let told = "this port speaks gRPC and gRPC-Web: POST with their content types";
         let problem = admitted.await.err().unwrap_or_else(|| Problem::unsupported_media_type(told));
-        let status = match problem.kind() {
-            Kind::Unauthenticated => http::StatusCode::UNAUTHORIZED,
-            Kind::Forbidden => http::StatusCode::FORBIDDEN,
-            Kind::NotFound => http::StatusCode::NOT_FOUND,
-            Kind::UnsupportedMediaType => http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Kind::Internal => http::StatusCode::INTERNAL_SERVER_ERROR,
-            Kind::Unavailable => http::StatusCode::SERVICE_UNAVAILABLE,
-            Kind::InvalidInput
-            | Kind::Unchanged
-            | Kind::MethodNotAllowed
-            | Kind::NotAcceptable
-            | Kind::RequestTimeout
-            | Kind::Conflict
-            | Kind::PreconditionFailed
-            | Kind::PayloadTooLarge
-            | Kind::RateLimited => http::StatusCode::BAD_REQUEST,
-        };
+        let status = http::StatusCode::from_u16(problem.kind().status());
         let mut response = refusal(None, &incoming, problem);
-        *response.status_mut() = status;
+        *response.status_mut() = status.unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
         response
     }
 }

@@ -45,6 +45,29 @@ pub enum Kind {
     Unavailable,
 }
 
+impl Kind {
+    /// Its status in HTTP (RFC 9110, section 15).
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::InvalidInput => 400,
+            Self::Unauthenticated => 401,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::NotAcceptable => 406,
+            Self::RequestTimeout => 408,
+            Self::Conflict | Self::Unchanged => 409,
+            Self::PreconditionFailed => 412,
+            Self::PayloadTooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::RateLimited => 429,
+            Self::Internal => 500,
+            Self::Unavailable => 503,
+        }
+    }
+}
+
 /// An answer that is no success.
 #[derive(Debug)]
 pub struct Problem(Box<Parts>);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
+use super::texts::{IssuerUrlSchema, PrintableSchema, ScopeSchema};
 use crate::app::oidc_check::CheckOidcConfig;
 use crate::authn::issuers::{CheckedStep, Step};
 use crate::domain::oidc_trial::{OidcTrial, OidcTrialParts};
@@ -21,20 +22,11 @@ use crate::http::{Decode, Parts, Permitted, Problem, TenantHeader, reply};
 pub(in crate::http) struct CheckInput {
     /// Who would issue the tokens: an absolute `https` URL with a host and without credentials, query or
     /// fragment. Plain `http` for loopback hosts only.
-    #[schema(
-        pattern = "^(https://([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?|http://(localhost|127\\.0\\.0\\.1|\\[::1\\]))(:[1-9][0-9]{0,3})?(/[A-Za-z0-9_~-]+)*/?$",
-        max_length = 2048,
-        example = "https://login.example.com"
-    )]
+    #[schema(value_type = IssuerUrlSchema)]
     issuer_url: String,
     /// The client id at the issuer: printable characters.
     #[serde(default, deserialize_with = "present")]
-    #[schema(
-        nullable = false,
-        min_length = 1,
-        max_length = 255,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb\u{e0000}-\u{e0fff}]+$"
-    )]
+    #[schema(nullable = false, value_type = Option<PrintableSchema>)]
     client_id: Option<String>,
     /// The client's secret. It is sent to nobody.
     #[serde(default, deserialize_with = "present")]
@@ -42,17 +34,11 @@ pub(in crate::http) struct CheckInput {
     client_secret: Option<SecretString>,
     /// The scopes to ask for: scope-tokens of RFC 6749, without repeats.
     #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false, value_type = Option<HashSet<String>>, max_items = 50,
-        pattern = "^[!#-\\[\\]-~]+$", min_length = 1, max_length = 255)]
+    #[schema(nullable = false, value_type = Option<HashSet<ScopeSchema>>, max_items = 50)]
     scopes: Option<Vec<String>>,
     /// What a token may name in `aud` in place of the client: printable characters.
     #[serde(default, deserialize_with = "present")]
-    #[schema(
-        nullable = false,
-        min_length = 1,
-        max_length = 255,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb\u{e0000}-\u{e0fff}]+$"
-    )]
+    #[schema(nullable = false, value_type = Option<PrintableSchema>)]
     audience: Option<String>,
     /// Whether an ID token would be taken for an access token.
     #[serde(default, rename = "accept_id_tokens")]

@@ -3,6 +3,7 @@
 pub(super) mod check;
 pub(super) mod delete;
 pub(super) mod read;
+mod texts;
 pub(super) mod upsert;
 
 use chrono::{DateTime, Utc};

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::OidcConfigBody;
+use super::texts::{IssuerUrlSchema, PrintableSchema, ScopeSchema};
 use crate::app::oidc_config::UpsertOidcConfig;
 use crate::domain::OidcConfigDraft;
 use crate::http::body::{Body, present};
@@ -18,18 +19,10 @@ use crate::http::{Decode, Parts, Permitted, Problem, TenantHeader, reply};
 pub(in crate::http) struct OidcConfigInput {
     /// Who issues the tokens: an absolute `https` URL with a host and without credentials, query or
     /// fragment. Plain `http` for loopback hosts only.
-    #[schema(
-        pattern = "^(https://([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?|http://(localhost|127\\.0\\.0\\.1|\\[::1\\]))(:[1-9][0-9]{0,3})?(/[A-Za-z0-9_~-]+)*/?$",
-        max_length = 2048,
-        example = "https://login.example.com"
-    )]
+    #[schema(value_type = IssuerUrlSchema)]
     issuer_url: String,
     /// The client id at the issuer: printable characters.
-    #[schema(
-        min_length = 1,
-        max_length = 255,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb\u{e0000}-\u{e0fff}]+$"
-    )]
+    #[schema(value_type = PrintableSchema)]
     client_id: String,
     /// The client's secret. No answer ever has it.
     #[schema(value_type = String, format = Password, min_length = 1, max_length = 4096)]
@@ -37,18 +30,12 @@ pub(in crate::http) struct OidcConfigInput {
     /// The scopes to ask for: scope-tokens of RFC 6749, without repeats. `openid`, `profile` and
     /// `email` when left out.
     #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false, value_type = Option<HashSet<String>>, max_items = 50,
-        pattern = "^[!#-\\[\\]-~]+$", min_length = 1, max_length = 255)]
+    #[schema(nullable = false, value_type = Option<HashSet<ScopeSchema>>, max_items = 50)]
     scopes: Option<Vec<String>>,
     /// What a token may name in `aud` in place of the client, for issuers whose access tokens do not
     /// name it: printable characters.
     #[serde(default, deserialize_with = "present")]
-    #[schema(
-        nullable = false,
-        min_length = 1,
-        max_length = 255,
-        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb\u{e0000}-\u{e0fff}]+$"
-    )]
+    #[schema(nullable = false, value_type = Option<PrintableSchema>)]
     audience: Option<String>,
     /// Whether an ID token is taken for an access token. It is not meant as one: leave it out unless
     /// the issuer has no other tokens.
