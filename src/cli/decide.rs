@@ -71,7 +71,7 @@ pub(super) fn run(flags: &DecideFlags) -> ExitCode {
     const DENY: u8 = 2;
     const INVALID_STORE: u8 = 3;
     let answered = answer(flags).and_then(|answer| {
-        print(&if flags.json { json(&answer)? } else { text(&answer) });
+        print(&if flags.json { json(&answer)? } else { text(&answer) })?;
         Ok(answer.decision.allowed)
     });
     match answered {

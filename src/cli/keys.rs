@@ -30,22 +30,18 @@ pub(super) struct CreateFlags {
 pub(super) fn run(command: &KeysCommand) -> Outcome {
     let (entropy, clock) = (Entropy::system(), Clock::system());
     match command {
-        KeysCommand::Generate => {
-            show(&KeyMaterial::generate(&entropy, clock.now()));
-            Ok(())
-        }
+        KeysCommand::Generate => show(&KeyMaterial::generate(&entropy, clock.now())),
         KeysCommand::Create(flags) => {
             let config = flags.config.config()?;
             block_on(async {
                 let database = open_database(&config)?;
                 let made = issue_root_key(&ApiKeys::new(database), &entropy, clock.now()).await;
-                show(&made.map_err(|error| error.to_string())?);
-                Ok(())
+                show(&made.map_err(|error| error.to_string())?)
             })
         }
     }
 }
 
-fn show(key: &KeyMaterial) {
-    print(&format!("{}\n", key.reveal().expose_secret()));
+fn show(key: &KeyMaterial) -> Outcome {
+    print(&format!("{}\n", key.reveal().expose_secret()))
 }

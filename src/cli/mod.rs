@@ -11,6 +11,7 @@ mod report;
 mod secrets;
 mod serve;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -73,7 +74,8 @@ pub fn main() -> ExitCode {
 /// Prints what is wrong with the arguments, or the help that they ask for. A script that reads 2 as "deny" must
 /// not take a misspelt flag for one.
 fn refused(error: &clap::Error) -> ExitCode {
-    let decides = std::env::args_os().nth(1).is_some_and(|command| command == "decide");
+    let is_flag = |argument: &std::ffi::OsString| argument.as_encoded_bytes().starts_with(b"-");
+    let decides = std::env::args_os().skip(1).find(|argument| !is_flag(argument)).is_some_and(|it| it == "decide");
     // Where this cannot be printed, there is nowhere to say so.
     let _ = error.print();
     match error.exit_code() {
@@ -89,9 +91,10 @@ fn complain(error: &str) {
 }
 
 /// Prints what a command was called for.
-#[expect(clippy::print_stdout, reason = "this is what the command was called for")]
-fn print(text: &str) {
-    print!("{text}");
+fn print(text: &str) -> Outcome {
+    let mut output = std::io::stdout().lock();
+    let printed = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+    printed.map_err(|error| format!("the answer cannot be written to standard output: {error}"))
 }
 
 /// Opens a database that is there: a command that works on one must not make it, or a misspelt URL

@@ -39,7 +39,7 @@ pub(super) fn run(command: &SecretsCommand) -> Outcome {
             done.moved,
             keys.primary(),
             done.current
-        ));
+        ))?;
         done.failed.iter().for_each(|failure| complain(failure));
         if done.failed.is_empty() {
             Ok(())

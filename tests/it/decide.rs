@@ -76,6 +76,24 @@ fn wrong_usage_ends_with_1_since_2_would_say_deny() {
 }
 
 #[test]
+fn a_flag_before_the_command_ends_with_1_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = [&["--verbose", "decide", "--store", PHOTOS], &CAROL[..]].concat();
+    assert_eq!(run(&mut gatewood(folder.path(), &before)).code, Some(1));
+    assert_eq!(run(&mut gatewood(folder.path(), &["--verbose", "config"])).code, Some(2));
+}
+
+#[test]
+fn an_answer_that_nobody_can_read_is_no_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = gatewood(folder.path(), &[&["decide", "--store", PHOTOS], &CAROL[..]].concat());
+    let ended = command.stdout(File::options().write(true).open("/dev/full").unwrap()).output().unwrap();
+    let complaint = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{complaint}");
+    assert!(complaint.starts_with("gatewood: the answer cannot be written"), "{complaint}");
+}
+
+#[test]
 fn a_folder_or_a_file_that_is_not_there_is_named() {
     let complaint = ask("nowhere", &CAROL).refused();
     assert_eq!(complaint, "gatewood: there is no folder `nowhere`\n");
