@@ -2,10 +2,11 @@
 
 use std::future::{Future, ready};
 
+use super::stores::StoreTarget;
 use super::{App, AppError};
 use crate::domain::Call;
 use crate::mapping::{Attribute, Question, Resource};
-use crate::policy::{ActionUse, PolicyRevision};
+use crate::policy::ActionUse;
 
 /// A command with the facts that policies want to know.
 pub type Gathered<C> = Result<C, AppError>;
@@ -26,8 +27,13 @@ pub trait Command: Sized + Send {
         Vec::new()
     }
 
-    /// The version of a store that it is about, once it was looked for: every answer says so.
-    fn revision(&self) -> Option<&PolicyRevision> {
+    /// The store that it is about, if it is about one. It is looked for before the policies are asked.
+    fn store(&self) -> Option<&StoreTarget> {
+        None
+    }
+
+    /// The same, to look for it.
+    fn store_mut(&mut self) -> Option<&mut StoreTarget> {
         None
     }
 

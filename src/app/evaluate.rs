@@ -65,14 +65,13 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::NotFound`] when there is no such store.
-    pub async fn asking<'a, Q: Default + Send>(
+    pub fn asking<'a, Q: Default + Send>(
         &'a self,
         permit: Permit<Evaluate<Q>>,
         call: &'a Call,
         channel: Channel,
     ) -> Result<(Asking<'a>, Q), AppError> {
         let (Evaluate { store, question }, guard) = permit.into_parts();
-        let store = store.find(self, &call.caller).await?;
         let snapshot = Arc::clone(store.platform_snapshot()?);
         let asking = Asking {
             app: self,

@@ -33,11 +33,13 @@ pub use rehearsal::Rehearsal;
 
 pub(crate) use self::failures::Failures;
 use self::search::Searches;
-use self::service::{ReadHealth, ReadMetrics, ReadReadiness};
+use self::service::{ReadHealth, ReadReadiness};
+use self::stores::StoreTarget;
 use crate::audit::{DecisionLog, Room};
 use crate::authn::Authenticator;
 use crate::domain::{Call, Clock, Entropy, Origin};
 use crate::persistence::{ApiKeys, AuditEvents, OidcConfigs, StoredOidcSettings, Tenants};
+use crate::policy::PolicyRevision;
 use crate::stores::PolicyStores;
 use crate::telemetry::Metrics;
 
@@ -69,6 +71,14 @@ pub struct App {
     pub(crate) failures: Failures,
 }
 
+/// Whether a permit had to wait, in [`App::wait_for_store`].
+pub enum Waited<C> {
+    /// It is good still.
+    NotAtAll(Permit<C>),
+    /// It is not: this is what it was for.
+    AskAgain(C),
+}
+
 /// The repositories.
 #[derive(Clone)]
 pub struct Repositories {
@@ -85,7 +95,7 @@ pub struct Repositories {
 }
 
 /// Actions of which the decisions are not recorded: who probes asks every few seconds, and learns nothing.
-const PROBES: [&str; 3] = [ReadHealth::ACTION.name, ReadReadiness::ACTION.name, ReadMetrics::ACTION.name];
+const PROBES: [&str; 2] = [ReadHealth::ACTION.name, ReadReadiness::ACTION.name];
 
 impl App {
     /// Asks the guard for a permit.
@@ -93,12 +103,39 @@ impl App {
     /// # Errors
     /// [`AppError::Denied`], or whatever kept the guard from deciding.
     pub async fn permit<C: Command>(&self, call: &Call, command: C) -> Result<Permit<C>, AppError> {
-        // What a policy needs to know of stored things is looked up for callers that are known; a
+        let mut command = command;
+        if let Some(store) = command.store_mut() {
+            store.look(self, &call.caller);
+        }
+        // What else a policy needs to know of stored things is looked up for callers that are known; a
         // stranger must not make the service work, and is denied by its being a stranger.
         let command = if call.caller.is_anonymous() { command } else { command.gather(self, call).await? };
         // Before the decision: under `block`, nothing is decided that could not be recorded.
         let room = if PROBES.contains(&C::ACTION.name) { Room::none() } else { self.decisions.room().await };
         self.guard.authorize(call, command, room)
+    }
+
+    /// Waits until the store has had the revision that the request names, if that is still to come. Then the permit
+    /// says nothing any more, and what it was for is to be asked again: what is given back.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] when it does not come in time.
+    pub async fn wait_for_store<C: Command>(&self, permit: Permit<C>) -> Result<Waited<C>, AppError> {
+        let waited = match permit.command().store() {
+            Some(store) => store.wait(self).await?,
+            None => false,
+        };
+        Ok(if waited { Waited::AskAgain(permit.into_command()) } else { Waited::NotAtAll(permit) })
+    }
+
+    /// The revision that may be told to a caller whose request could not be read: that of the store that it is
+    /// about, if the policies allow the caller to ask this of it.
+    #[must_use]
+    pub fn revision_for<C: Command>(&self, call: &Call, mut store: StoreTarget) -> Option<PolicyRevision> {
+        store.look(self, &call.caller);
+        let asked = stores::Unreadable::<C>::of(store);
+        let allowed = self.guard.allows(call, &asked);
+        asked.store().filter(|_| allowed)?.revision().cloned()
     }
 
     /// Where the change comes from that is permitted: the repositories want to know, for history. Its

@@ -173,8 +173,8 @@ pub struct Identity {
 
 impl App {
     /// Says whether the service can decide, and to those who may read stores, what is wrong with them.
-    pub async fn readiness(&self, _permit: &Permit<ReadReadiness>, call: &Call) -> Readiness {
-        let mut failed_stores = self.readable_stores(call).await;
+    pub fn readiness(&self, _permit: &Permit<ReadReadiness>, call: &Call) -> Readiness {
+        let mut failed_stores = self.readable_stores(call);
         failed_stores.retain(|store| !store.status.healthy());
         let stores_healthy = self.stores.list().iter().all(|store| store.status().healthy());
         Readiness {

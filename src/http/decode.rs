@@ -13,8 +13,9 @@ use super::body::{self, Body};
 use super::query::Query;
 use super::{Problem, conditions, incoming};
 use crate::app::stores::{MinRevision, StoreTarget};
-use crate::app::{App, Command, Permit};
+use crate::app::{App, Command, Permit, Waited};
 use crate::domain::{Call, Invalid, KeyScope, PageRequest, Precondition, StoreName, TenantId, Timestamp};
+use crate::policy::PolicyRevision;
 use crate::transport::{TenantHeader, missing_tenant};
 use crate::values::Json;
 
@@ -157,6 +158,27 @@ impl Parts<'_> {
     }
 }
 
+/// The store that a request is about which may be unreadable otherwise.
+fn store_of<C: Command>(request: &HttpRequest, app: &App) -> Option<StoreTarget> {
+    if !C::ACTION.resources.contains(&"Store") {
+        return None;
+    }
+    let name = match request.match_info().get("store") {
+        Some(name) => StoreName::parse("store", name).ok()?,
+        None => app.stores.default_store()?,
+    };
+    Some(StoreTarget::new(name, None))
+}
+
+/// Leaves the revision where the answer's headers are written.
+fn tell_revision(request: &HttpRequest, revision: Option<&PolicyRevision>) {
+    let mut kept = request.extensions_mut();
+    match revision {
+        Some(revision) => drop(kept.insert(revision.clone())),
+        None => drop(kept.remove::<PolicyRevision>()),
+    }
+}
+
 /// A permitted command with what its handler needs. The only way to get one is through the guard.
 pub struct Permitted<C> {
     /// The permit.
@@ -192,14 +214,25 @@ impl<C: Decode> FromRequest for Permitted<C> {
                 Ok(command)
             };
             let read = read.await;
-            let command = unread.or_refuse(&call, read).await?;
+            if read.is_err()
+                && let Some(store) = store_of::<C>(&request, &state.app)
+            {
+                tell_revision(&request, state.app.revision_for::<C>(&call, store).as_ref());
+            }
+            let mut command = unread.or_refuse(&call, read).await?;
             if C::BODY != Body::None {
                 unread.authenticate_again(&mut call, began).await?;
             }
-            let permit = unread.permit(&call, command).await?;
-            if let Some(revision) = permit.command().revision() {
-                request.extensions_mut().insert(revision.clone());
-            }
+            let permit = loop {
+                let permit = unread.permit(&call, command).await?;
+                tell_revision(&request, permit.command().store().and_then(StoreTarget::revision));
+                command = match state.app.wait_for_store(permit).await? {
+                    Waited::NotAtAll(permit) => break permit,
+                    Waited::AskAgain(command) => command,
+                };
+                tell_revision(&request, None);
+                unread.authenticate_again(&mut call, began).await?;
+            };
             Ok(Self { permit, app: Arc::clone(&state.app), call })
         })
     }

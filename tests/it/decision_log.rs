@@ -107,10 +107,11 @@ on_both! {
         app.root().get("/v1/nothing").send().await.expect(404);
         app.root().get("/v1/tenants?limit=x").send().await.expect(400);
         app.anonymous().get("/openapi.json").send().await;
+        app.anonymous().get("/metrics").send().await.expect(401);
         let records = stopped(app).await;
         let actions: Vec<_> = records.iter().map(|record| record["action"].as_str().unwrap()).collect();
         let named = |action: &str| format!("Gatewood::Action::\"{action}\"");
-        assert_eq!(actions, ["UseUnknownRoute", "SendMalformed", "ReadOpenApi"].map(named));
+        assert_eq!(actions, ["UseUnknownRoute", "SendMalformed", "ReadOpenApi", "ReadMetrics"].map(named));
         assert_eq!(records[1]["context"]["problem"], "invalid_input");
     }
 }

@@ -39,6 +39,7 @@ mod oidc_settings_parity;
 mod photoflash;
 mod policies;
 mod repositories;
+mod revisions;
 mod secrets_never_show;
 mod stores;
 mod tenants;

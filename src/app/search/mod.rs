@@ -116,7 +116,6 @@ impl App {
     /// with; [`AppError::NotFound`] when there is no such store.
     pub async fn search<S: SearchFor>(&self, permit: Permit<Search<S>>, call: &Call) -> Result<SearchPage, AppError> {
         let (Search { store, body, .. }, guard) = permit.into_parts();
-        let store = store.find(self, &call.caller).await?;
         let snapshot = Arc::clone(store.platform_snapshot()?);
         let (tokens, metrics, at) = (self.searches.tokens.clone(), self.metrics.clone(), call.at);
         let turn = Arc::clone(&self.searches.turns).acquire_owned().await;

@@ -56,9 +56,7 @@ impl App {
     /// # Errors
     /// [`AppError::NotFound`] when there is no such store; [`AppError::RateLimited`] while others are loaded.
     pub async fn check_store(&self, permit: Permit<CheckStore>) -> Result<StoreReport, AppError> {
-        let caller = permit.caller().clone();
         let CheckStore { store, candidate } = permit.into_command();
-        let store = store.find(self, &caller).await?;
         let in_force = Arc::clone(store.snapshot()?);
         // Loading takes a processor for as long as it takes; one at a time is enough for people.
         let Ok(turn) = Arc::clone(&self.store_checks).try_acquire_owned() else {

@@ -109,17 +109,18 @@ pub struct StoreFacts {
 
 impl App {
     /// Lists the stores that the caller may read.
-    pub async fn list_stores(&self, _permit: Permit<ListStores>, call: &Call) -> Vec<StoreFacts> {
-        self.readable_stores(call).await
+    pub fn list_stores(&self, _permit: Permit<ListStores>, call: &Call) -> Vec<StoreFacts> {
+        self.readable_stores(call)
     }
 
     /// The stores that the caller of this call may read.
-    pub(in crate::app) async fn readable_stores(&self, call: &Call) -> Vec<StoreFacts> {
+    pub(in crate::app) fn readable_stores(&self, call: &Call) -> Vec<StoreFacts> {
         let mut readable = Vec::new();
         for store in self.stores.list() {
             let Ok(name) = StoreName::parse("store", store.name()) else { continue };
-            let target = StoreTarget::new(name.clone(), None).find(self, &call.caller).await;
-            if target.is_ok_and(|store| self.guard.allows(call, &ReadStore { store })) {
+            let mut target = StoreTarget::new(name.clone(), None);
+            target.look(self, &call.caller);
+            if self.guard.allows(call, &ReadStore { store: target }) {
                 readable.push(StoreFacts { name, snapshot: Arc::clone(&store.snapshot()), status: store.status() });
             }
         }
@@ -130,9 +131,8 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::NotFound`] when there is none.
-    pub async fn read_store(&self, permit: Permit<ReadStore>) -> Result<StoreFacts, AppError> {
-        let caller = permit.caller().clone();
-        let store = permit.into_command().store.find(self, &caller).await?;
+    pub fn read_store(&self, permit: Permit<ReadStore>) -> Result<StoreFacts, AppError> {
+        let store = permit.into_command().store;
         let (name, snapshot) = (store.name().clone(), Arc::clone(store.snapshot()?));
         let status = self.stores.get(name.as_str()).ok_or(AppError::NotFound("store"))?.status();
         Ok(StoreFacts { name, snapshot, status })
@@ -142,10 +142,8 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::NotFound`] when there is no such store.
-    pub async fn read_policy(&self, permit: Permit<ReadPolicy>) -> Result<FoundPolicy, AppError> {
-        let caller = permit.caller().clone();
+    pub fn read_policy(&self, permit: Permit<ReadPolicy>) -> Result<FoundPolicy, AppError> {
         let ReadPolicy { store, id } = permit.into_command();
-        let store = store.find(self, &caller).await?;
         Ok(FoundPolicy { snapshot: Arc::clone(store.snapshot()?), id })
     }
 

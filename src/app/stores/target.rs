@@ -38,13 +38,12 @@ macro_rules! of_its_store {
             self.store.resource()
         }
 
-        fn revision(&self) -> Option<&$crate::policy::PolicyRevision> {
-            self.store.revision()
+        fn store(&self) -> Option<&$crate::app::stores::StoreTarget> {
+            Some(&self.store)
         }
 
-        async fn gather(mut self, app: &$crate::app::App, call: &$crate::domain::Call) -> $crate::app::Gathered<Self> {
-            self.store = self.store.find(app, &call.caller).await?;
-            Ok(self)
+        fn store_mut(&mut self) -> Option<&mut $crate::app::stores::StoreTarget> {
+            Some(&mut self.store)
         }
     };
 }
@@ -64,6 +63,8 @@ struct Found {
     snapshot: Option<Arc<Snapshot>>,
     /// The caller's tenant, where the store is open to it.
     open_to: Option<TenantId>,
+    /// Whether the store has not had the revision yet that the request names.
+    behind: bool,
 }
 
 impl StoreTarget {
@@ -76,7 +77,7 @@ impl StoreTarget {
     /// One with everything that a target can have, to rehearse with.
     #[must_use]
     pub fn example() -> Self {
-        let found = Found { snapshot: None, open_to: Some(TenantId::new(uuid::Uuid::nil())) };
+        let found = Found { snapshot: None, open_to: Some(TenantId::new(uuid::Uuid::nil())), behind: false };
         Self { name: StoreName::example(), min_revision: None, found: Some(found) }
     }
 
@@ -86,27 +87,33 @@ impl StoreTarget {
         &self.name
     }
 
-    /// Looks for it, once: what the policies want to know is whether it is open to the caller's tenant. One
-    /// that is not there is open to nobody, so that a tenant cannot tell the two apart.
-    ///
-    /// # Errors
-    /// When the revision does not come in force in time.
-    pub(in crate::app) async fn find(mut self, app: &App, caller: &Caller) -> Result<Self, AppError> {
-        if self.found.is_some() {
-            return Ok(self);
-        }
+    /// Looks for it: what the policies want to know is whether it is open to the caller's tenant. One that is not
+    /// there is open to nobody, so that a tenant cannot tell the two apart.
+    pub(in crate::app) fn look(&mut self, app: &App, caller: &Caller) {
         let store = app.stores.get(self.name.as_str());
-        if let (Some(store), Some(MinRevision(wanted))) = (&store, &self.min_revision)
-            && !store.wait_for(wanted, MinRevision::PATIENCE).await
-        {
-            let now = store.snapshot().revision().shared();
-            return Err(AppError::Conflict(format!("the store has not had the revision {wanted}; it has {now}")));
-        }
-        let snapshot = store.map(|store| Arc::clone(&store.snapshot()));
+        // Before the version is taken, which then is that revision or a later one.
+        let has_had = |wanted: &MinRevision| store.as_ref().is_none_or(|store| store.has_had(&wanted.0));
+        let behind = !self.min_revision.as_ref().is_none_or(has_had);
+        let snapshot = store.as_ref().map(|store| Arc::clone(&store.snapshot()));
         let opened = |tenant: &TenantId| snapshot.as_ref().is_some_and(|it| it.settings().open_to.includes(*tenant));
         let open_to = caller.tenant().filter(opened);
-        self.found = Some(Found { snapshot, open_to });
-        Ok(self)
+        self.found = Some(Found { snapshot, open_to, behind });
+    }
+
+    /// Waits for the revision that the request names, if the store had not had it when it was looked for; then
+    /// what was found is old. Whether there was something to wait for.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] when it does not come in force in time.
+    pub(in crate::app) async fn wait(&self, app: &App) -> Result<bool, AppError> {
+        let behind = self.found.as_ref().is_some_and(|found| found.behind);
+        let (true, Some(MinRevision(wanted))) = (behind, &self.min_revision) else { return Ok(false) };
+        let store = app.stores.get(self.name.as_str()).ok_or(AppError::NotFound("store"))?;
+        if store.wait_for(wanted, MinRevision::PATIENCE).await {
+            return Ok(true);
+        }
+        let now = store.snapshot().revision().shared();
+        Err(AppError::Conflict(format!("the store has not had the revision {wanted}; it has {now}")))
     }
 
     /// What policies see of it.

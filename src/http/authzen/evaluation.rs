@@ -29,7 +29,7 @@ impl Decode for Evaluate<Evaluation> {
     request_body = EvaluationInput,
     responses((status = 200, description = "The answer", body = EvaluationBody)))]
 pub(in crate::http) async fn post(call: Permitted<Evaluate<Evaluation>>) -> Result<HttpResponse, Problem> {
-    let (asking, Evaluation(body)) = call.app.asking(call.permit, &call.call, Channel::Authzen).await?;
+    let (asking, Evaluation(body)) = call.app.asking(call.permit, &call.call, Channel::Authzen)?;
     let answer = EvaluationBody::of(&asking, &call.call, AuthzenQuestion::of(&body)?)?;
     let revision = asking.finish().await;
     Ok(reply::decided(&revision, &answer))

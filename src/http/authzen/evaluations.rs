@@ -112,7 +112,7 @@ fn check(body: &Json) -> Result<(), Invalid> {
     request_body = EvaluationsInput,
     responses((status = 200, description = "The answers, in the order of the evaluations", body = AnswersBody)))]
 pub(in crate::http) async fn post(call: Permitted<Evaluate<Evaluations>>) -> Result<HttpResponse, Problem> {
-    let (asking, asked) = call.app.asking(call.permit, &call.call, Channel::Authzen).await?;
+    let (asking, asked) = call.app.asking(call.permit, &call.call, Channel::Authzen)?;
     let answers = match asked.body.get("evaluations") {
         Some(Json::List(items)) if !items.is_empty() => {
             AnswersBody::Several { evaluations: asked.each(items, &asking, &call.call) }

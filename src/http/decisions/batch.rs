@@ -93,7 +93,7 @@ pub(in crate::http) struct RefusalBody {
     request_body = super::BatchBody,
     responses((status = 200, description = "The answers, in the order of the questions", body = DecisionsBody<'_>)))]
 pub(in crate::http) async fn post(call: Permitted<Evaluate<NativeBatch>>) -> Result<HttpResponse, Problem> {
-    let (asking, NativeBatch(questions)) = call.app.asking(call.permit, &call.call, Channel::Rest).await?;
+    let (asking, NativeBatch(questions)) = call.app.asking(call.permit, &call.call, Channel::Rest)?;
     let answers: Vec<_> = questions.iter().map(|question| asking.native(question)).collect();
     let answers = answers.iter().map(|answer| match answer {
         Ok(answer) => AnswerBody::Answered(DecisionBody::from(answer)),

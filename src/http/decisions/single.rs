@@ -26,7 +26,7 @@ impl Decode for Evaluate<NativeQuestion> {
     request_body = super::QuestionBody,
     responses((status = 200, description = "The answer", body = DecisionBody<'_>)))]
 pub(in crate::http) async fn post(call: Permitted<Evaluate<NativeQuestion>>) -> Result<HttpResponse, Problem> {
-    let (asking, NativeQuestion(question)) = call.app.asking(call.permit, &call.call, Channel::Rest).await?;
+    let (asking, NativeQuestion(question)) = call.app.asking(call.permit, &call.call, Channel::Rest)?;
     let answer = asking.native(&question)?;
     let revision = asking.finish().await;
     Ok(reply::decided(&revision, &DecisionBody::from(&answer)))

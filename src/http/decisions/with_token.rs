@@ -59,7 +59,7 @@ pub(in crate::http) struct TokenQuestionBody {
     request_body = TokenQuestionBody,
     responses((status = 200, description = "The answer", body = DecisionBody<'_>)))]
 pub(in crate::http) async fn post(call: Permitted<Evaluate<TokenQuestion>>) -> Result<HttpResponse, Problem> {
-    let (asking, question) = call.app.asking(call.permit, &call.call, Channel::Rest).await?;
+    let (asking, question) = call.app.asking(call.permit, &call.call, Channel::Rest)?;
     let user = call.app.bearer_of(question.token()?, &call.call).await?;
     let answer = asking.with_token(&question.0, &user)?;
     let revision = asking.finish().await;

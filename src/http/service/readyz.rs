@@ -35,7 +35,7 @@ pub(in crate::http) struct ReadinessBody {
 #[utoipa::path(get, path = "/readyz", operation_id = "ReadReadiness", tag = "service",
     responses((status = 200, description = "The service decides", body = ReadinessBody)))]
 pub(in crate::http) async fn get(call: Permitted<ReadReadiness>) -> Result<HttpResponse, Problem> {
-    let readiness = call.app.readiness(&call.permit, &call.call).await;
+    let readiness = call.app.readiness(&call.permit, &call.call);
     let status = if readiness.is_whole() { "ok" } else { "degraded" };
     let stores = readiness.failed_stores.into_iter().map(StoreBody::from).collect();
     Ok(reply::json(StatusCode::OK, &ReadinessBody { status, stores }))

@@ -27,6 +27,6 @@ impl Decode for ListStores {
 #[utoipa::path(get, path = "/v1/stores", operation_id = "ListStores", tag = "stores",
     responses((status = 200, description = "The stores", body = StoreListBody)))]
 pub(in crate::http) async fn get(call: Permitted<ListStores>) -> Result<HttpResponse, Problem> {
-    let stores = call.app.list_stores(call.permit, &call.call).await;
+    let stores = call.app.list_stores(call.permit, &call.call);
     Ok(reply::json(StatusCode::OK, &StoreListBody { items: stores.into_iter().map(StoreBody::from).collect() }))
 }

@@ -21,7 +21,7 @@ pub(in crate::http) struct PolicyListBody<'a> {
     params(("store" = String, Path, description = "The store's name")),
     responses((status = 200, description = "The policies", body = PolicyListBody<'_>)))]
 pub(in crate::http) async fn get(call: Permitted<ReadStore>) -> Result<HttpResponse, Problem> {
-    let snapshot = call.app.read_store(call.permit).await?.snapshot;
+    let snapshot = call.app.read_store(call.permit)?.snapshot;
     let items = snapshot.policies().iter().map(|policy| PolicyBody::of(&snapshot, policy)).collect();
     Ok(reply::decided(snapshot.revision(), &PolicyListBody { items }))
 }

@@ -63,6 +63,6 @@ impl Decode for ReadPolicy {
     params(("store" = String, Path, description = "The store's name"), ("id" = String, Path, description = "The policy's id")),
     responses((status = 200, description = "The policy", body = PolicyBody<'_>)))]
 pub(in crate::http) async fn get(call: Permitted<ReadPolicy>) -> Result<HttpResponse, Problem> {
-    let found = call.app.read_policy(call.permit).await?;
+    let found = call.app.read_policy(call.permit)?;
     Ok(reply::decided(found.snapshot.revision(), &PolicyBody::of(&found.snapshot, found.policy()?)))
 }

@@ -17,7 +17,7 @@ impl Decode for ReadStore {
     params(("store" = String, Path, description = "The store's name")),
     responses((status = 200, description = "The store", body = StoreBody)))]
 pub(in crate::http) async fn get(call: Permitted<ReadStore>) -> Result<HttpResponse, Problem> {
-    let facts = call.app.read_store(call.permit).await?;
+    let facts = call.app.read_store(call.permit)?;
     let revision = facts.snapshot.revision().clone();
     Ok(reply::decided(&revision, &StoreBody::from(facts)))
 }

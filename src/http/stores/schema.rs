@@ -30,7 +30,7 @@ pub(in crate::http) struct FragmentBody<'a> {
     params(("store" = String, Path, description = "The store's name")),
     responses((status = 200, description = "The schema", body = SchemaBody<'_>)))]
 pub(in crate::http) async fn get(call: Permitted<ReadStore>) -> Result<HttpResponse, Problem> {
-    let snapshot = call.app.read_store(call.permit).await?.snapshot;
+    let snapshot = call.app.read_store(call.permit)?.snapshot;
     let fragments = snapshot.source().schemas.iter();
     let fragments = fragments.map(|file| FragmentBody { file: &file.name, text: &file.text }).collect();
     Ok(reply::decided(snapshot.revision(), &SchemaBody { fragments }))
