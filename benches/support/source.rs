@@ -7,14 +7,13 @@ use super::support::Workload;
 impl Workload {
     /// The store.
     pub(crate) fn source(&self) -> StoreSource {
-        let [schema, policies, entities] = self.files().map(|(name, text)| SourceFile { name: name.to_owned(), text });
+        let [schema, policies, entities] = self.files().map(|(name, text)| SourceFile::new(name, text));
         StoreSource {
             store: "bench".to_owned(),
             schemas: vec![schema],
             policies: vec![policies],
-            links: None,
             entities: Some(entities),
-            settings: None,
+            ..StoreSource::default()
         }
     }
 }

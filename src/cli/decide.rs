@@ -161,8 +161,7 @@ fn open(folder: &Path) -> Result<Arc<Snapshot>, Failure> {
         }
     };
     let name = name.to_string_lossy();
-    let source = StoreSource::from_folder(&name, folder).map_err(Failure::Store)?;
-    load(&source).map(Arc::new).map_err(Failure::Store)
+    load(&StoreSource::from_folder(&name, folder)).map(Arc::new).map_err(Failure::Store)
 }
 
 fn mapped(snapshot: &Snapshot, request: &Json, now: Timestamp) -> Result<Mapped, Invalid> {

@@ -113,6 +113,7 @@ impl SourceCode for Line<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::SourceFile;
 
     fn plain(findings: Vec<Finding>) -> String {
         report(&Findings::new("photos", findings), &GraphicalTheme::unicode_nocolor())
@@ -122,7 +123,7 @@ mod tests {
     fn a_finding_stands_above_its_line_with_the_place_in_the_file_and_a_mark_below() {
         let text = "@id(\"a\")\npermit (principal, action, resource)\nwhen { principal.äge };\n";
         let offset = text.find("äge").unwrap();
-        let shown = plain(vec![Finding::at("a.cedar", text, offset, "there is no `äge`")]);
+        let shown = plain(vec![Finding::at(&SourceFile::new("a.cedar", text), offset, "there is no `äge`")]);
         let expected = "\
 the policy store `photos` cannot be used:
   × there is no `äge`
@@ -144,7 +145,7 @@ the policy store `photos` cannot be used:
     fn a_place_beyond_the_text_of_a_line_is_shown_at_its_end() {
         let long = format!("{}x", " ".repeat(600));
         for (text, offset) in [("", 0), ("permit", 6), ("permit\n", 7), (&long, 600)] {
-            let finding = Finding::at("a.cedar", text, offset, "it ends too early");
+            let finding = Finding::at(&SourceFile::new("a.cedar", text), offset, "it ends too early");
             let (line, column) = finding.place.unwrap();
             let shown = plain(vec![finding]);
             assert!(shown.contains("it ends too early"), "{shown}");
@@ -154,7 +155,8 @@ the policy store `photos` cannot be used:
 
     #[test]
     fn every_finding_is_in_the_report() {
-        let findings = [1, 2, 3].map(|nth| Finding::at("a.cedar", "a\nb\nc\n", 2 * nth - 2, format!("wrong {nth}")));
+        let findings = [1, 2, 3]
+            .map(|nth| Finding::at(&SourceFile::new("a.cedar", "a\nb\nc\n"), 2 * nth - 2, format!("wrong {nth}")));
         let shown = plain(findings.to_vec());
         assert!(
             (1..=3).all(|nth| shown.contains(&format!("wrong {nth}")) && shown.contains(&format!(":{nth}:1]"))),

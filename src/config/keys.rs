@@ -82,7 +82,7 @@ pub const KEYS: &[Key] = &[
         "control_policies",
         Some("auto"),
         "auto or embedded",
-        "`auto` takes the control plane's policies from the folder where it has some, and refuses to fall back to the embedded ones on a database that was last used with a folder. `embedded` takes the embedded ones, whatever was used before.",
+        "`auto` takes the control plane's policies from the folder where it has some, and refuses to fall back to the embedded ones on a database that was ever used with a folder. `embedded` takes the embedded ones, as long as it says so.",
     )),
     secret(key(
         "root_api_key",

@@ -39,7 +39,7 @@ const ENTITIES: &str = r#"[
 {"uid":{"type":"Doc","id":"orphan"},"attrs":{"owner":{"type":"User","id":"nobody"}}}]"#;
 
 fn file(name: &str, text: &str) -> SourceFile {
-    SourceFile { name: name.to_owned(), text: text.to_owned() }
+    SourceFile::new(name, text)
 }
 
 fn store(settings: &str) -> Arc<Snapshot> {
@@ -49,7 +49,7 @@ fn store(settings: &str) -> Arc<Snapshot> {
         policies: vec![file("p.cedar", POLICIES)],
         entities: Some(file("entities.json", ENTITIES)),
         settings: Some(file("store.toml", settings)),
-        links: None,
+        ..StoreSource::default()
     };
     Arc::new(load(&source).unwrap_or_else(|findings| panic!("{findings}")))
 }

@@ -71,7 +71,7 @@ mod tests {
     fn what_lies_in_a_stored_entity_lies_in_all_that_this_lies_in() {
         let mut source = StoreSource::embedded_control_plane();
         let stored = r#"[{"uid":"Gatewood::Tenant::\"t\"","parents":["Gatewood::Instance::\"i\""]}]"#;
-        source.entities = Some(SourceFile { name: "entities.json".to_owned(), text: stored.to_owned() });
+        source.entities = Some(SourceFile::new("entities.json", stored));
         let snapshot = load(&source).unwrap();
         let uid = |text: &str| -> EntityUID { text.parse().unwrap() };
         let bare = |text: &str, parents: &[&str]| {

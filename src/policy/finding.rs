@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::SourceFile;
+
 /// One thing that is wrong with a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -24,32 +26,25 @@ impl Finding {
         Self { file: file.to_owned(), place: None, message: message.to_string(), source: None }
     }
 
-    /// A finding at a byte offset of `text`, the content of `file`.
-    pub fn at(file: &str, text: &str, offset: usize, message: impl fmt::Display) -> Self {
-        let before = text.get(..offset).unwrap_or(text);
-        let line = before.matches('\n').count() + 1;
-        let start = before.rsplit('\n').next().unwrap_or_default();
-        Self::in_line(file, text, (line, start.chars().count() + 1), message)
-    }
-
-    /// A finding at a line and a column of `text`, the content of `file`; both from 1.
-    pub(super) fn in_line(file: &str, text: &str, place: (usize, usize), message: impl fmt::Display) -> Self {
-        // Behind the last line break there is a line without text, which `lines` leaves out.
-        let source = text.lines().nth(place.0.saturating_sub(1)).unwrap_or_default();
+    /// A finding at a byte offset of a file's text.
+    pub fn at(file: &SourceFile, offset: usize, message: impl fmt::Display) -> Self {
+        let place = file.places.of(&file.text, offset);
+        let source = file.text.get(place.line_start..).unwrap_or_default();
+        let source: String = source.chars().take_while(|found| *found != '\n').take(Self::LONGEST_SOURCE).collect();
         Self {
-            file: file.to_owned(),
-            place: Some(place),
+            file: file.name.clone(),
+            place: Some((place.line, place.column)),
             message: message.to_string(),
-            source: Some(source.chars().take(Self::LONGEST_SOURCE).collect()),
+            source: Some(source.trim_end_matches('\r').to_owned()),
         }
     }
 
     /// A finding of the Cedar engine, at the place that the engine names, which it counts from the byte `base`.
-    pub fn of_engine(file: &str, text: &str, base: usize, error: &dyn miette::Diagnostic) -> Self {
+    pub fn of_engine(file: &SourceFile, base: usize, error: &dyn miette::Diagnostic) -> Self {
         let message = error.help().map_or_else(|| error.to_string(), |help| format!("{error} ({help})"));
         match error.labels().and_then(|mut labels| labels.next()) {
-            Some(label) => Self::at(file, text, base + label.offset(), message),
-            None => Self::of_file(file, message),
+            Some(label) => Self::at(file, base + label.offset(), message),
+            None => Self::of_file(&file.name, message),
         }
     }
 }

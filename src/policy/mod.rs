@@ -9,6 +9,7 @@ mod index;
 mod load;
 mod pace;
 mod parity;
+mod places;
 mod reach;
 mod sensitive;
 mod settings;

@@ -1,11 +1,15 @@
 //! `store.toml`: how a store wants to be asked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{Error, SeqAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::{Finding, SourceFile};
-use crate::domain::TenantId;
+use crate::domain::{Invalid, TenantId};
 use crate::values::Types;
 
 /// What a `forbid` that cannot be evaluated does.
@@ -85,8 +89,7 @@ pub enum TokenIds {
 }
 
 /// `[token]`: what the people are in the store whom tokens name.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenSettings {
     /// The entity type of people.
     pub principal: String,
@@ -127,96 +130,210 @@ pub struct StoreSettings {
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
 struct File {
-    default_namespace: Option<String>,
+    default_namespace: Option<Spanned<String>>,
     on_forbid_error: OnForbidError,
     request_attributes: RequestAttributes,
-    tenants: Option<Tenants>,
-    types: BTreeMap<String, String>,
-    actions: BTreeMap<String, String>,
-    search: SearchLimits,
-    token: Option<TokenSettings>,
+    tenants: Tenants,
+    types: BTreeMap<String, Spanned<String>>,
+    actions: BTreeMap<String, Spanned<String>>,
+    search: Option<Spanned<SearchLimits>>,
+    token: TokenFile,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "`tenants` must be \"any\" or a list of tenants' ids")]
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct TokenFile {
+    principal: Option<Spanned<String>>,
+    group: Option<Spanned<String>>,
+    ids: TokenIds,
+}
+
+#[derive(Default)]
 enum Tenants {
-    Word(String),
-    List(Vec<String>),
+    #[default]
+    Nobody,
+    Every,
+    List(Vec<Spanned<String>>),
 }
 
-impl StoreSettings {
-    /// Reads the file, where there is one. `only_namespace`: the schema's, when it has just one.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub(super) fn read(file: Option<&SourceFile>, only_namespace: Option<&str>) -> Result<Self, Vec<Finding>> {
-        let only = only_namespace.unwrap_or_default();
-        let Some(source) = file else {
-            return Ok(Self { default_namespace: only.to_owned(), ..Self::default() });
-        };
-        let file: File = toml::from_str(&source.text).map_err(|error| {
-            let (message, span) = (error.message().to_owned(), error.span());
-            vec![match span {
-                Some(span) => Finding::at(&source.name, &source.text, span.start, message),
-                None => Finding::of_file(&source.name, message),
-            }]
-        })?;
-        let mut wrong = Vec::new();
-        let open_to = match file.tenants {
-            None => OpenTo::Nobody,
-            Some(Tenants::Word(word)) if word == "any" => OpenTo::Every,
-            Some(Tenants::Word(word)) => {
-                wrong.push(format!("tenants `{word}` is neither \"any\" nor a list of tenants' ids"));
-                OpenTo::Nobody
+impl<'de> Deserialize<'de> for Tenants {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyOrList;
+
+        impl<'de> Visitor<'de> for AnyOrList {
+            type Value = Tenants;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"any\" or a list of tenants' ids")
             }
-            Some(Tenants::List(ids)) => {
+
+            fn visit_str<E: Error>(self, word: &str) -> Result<Tenants, E> {
+                if word == "any" { Ok(Tenants::Every) } else { Err(E::invalid_value(Unexpected::Str(word), &self)) }
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut ids: A) -> Result<Tenants, A::Error> {
+                let mut all = Vec::new();
+                while let Some(id) = ids.next_element()? {
+                    all.push(id);
+                }
+                Ok(Tenants::List(all))
+            }
+        }
+
+        deserializer.deserialize_any(AnyOrList)
+    }
+}
+
+/// The file as far as it can be used, with what is wrong with it.
+#[derive(Default)]
+pub(super) struct ReadSettings {
+    /// The settings; what is wrong is as if it was not there.
+    pub(super) settings: StoreSettings,
+    /// What the file names, to be held against the schema.
+    named: Vec<Named>,
+    /// What is wrong with the file itself.
+    pub(super) findings: Vec<Finding>,
+}
+
+/// A name of the schema in the file.
+struct Named {
+    what: What,
+    /// The key that it stands at.
+    key: String,
+    name: String,
+    /// The byte that it stands at.
+    at: usize,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Namespace,
+    Type,
+    Action,
+}
+
+impl ReadSettings {
+    /// More findings than this help nobody.
+    const MOST_FINDINGS: usize = 100;
+
+    /// Reads the file, where there is one. `only_namespace`: the schema's, when it has just one.
+    pub(super) fn of(file: Option<&SourceFile>, only_namespace: Option<&str>) -> Self {
+        let mut read = Self::default();
+        only_namespace.unwrap_or_default().clone_into(&mut read.settings.default_namespace);
+        if let Some(source) = file {
+            let file = read.file(source);
+            read.take(source, file);
+        }
+        read
+    }
+
+    /// The file, without what cannot be read of it.
+    fn file(&mut self, source: &SourceFile) -> File {
+        let finding = |error: &toml::de::Error| match error.span() {
+            Some(span) => Finding::at(source, span.start, error.message()),
+            None => Finding::of_file(&source.name, error.message()),
+        };
+        let (mut table, errors) = DeTable::parse_recoverable(&source.text);
+        if !errors.is_empty() {
+            self.findings.extend(errors.iter().map(finding));
+            return File::default();
+        }
+        // An error is about one key. Without that, the next one is found.
+        for _ in 0..Self::MOST_FINDINGS {
+            match File::deserialize(toml::Deserializer::from(table.clone())) {
+                Ok(file) => return file,
+                Err(error) => {
+                    self.findings.push(finding(&error));
+                    if !error.span().is_some_and(|span| remove(table.get_mut(), span.start)) {
+                        break;
+                    }
+                }
+            }
+        }
+        File::default()
+    }
+
+    fn take(&mut self, source: &SourceFile, file: File) {
+        let (settings, named) = (&mut self.settings, &mut self.named);
+        let mut name = |what, key: String, name: &Spanned<String>| {
+            named.push(Named { what, key, name: name.get_ref().clone(), at: name.span().start });
+            name.get_ref().clone()
+        };
+        if let Some(namespace) = &file.default_namespace {
+            settings.default_namespace = name(What::Namespace, "default_namespace".to_owned(), namespace);
+        }
+        let mut renames = |what, table: &str, all: BTreeMap<String, Spanned<String>>| {
+            let each = |(from, to): (String, Spanned<String>)| {
+                let to = name(what, format!("[{table}] {from}"), &to);
+                (from, to)
+            };
+            all.into_iter().map(each).collect()
+        };
+        settings.types = renames(What::Type, "types", file.types);
+        settings.actions = renames(What::Action, "actions", file.actions);
+        if let Some(principal) = &file.token.principal {
+            settings.token.principal = name(What::Type, "[token] principal".to_owned(), principal);
+        }
+        if let Some(group) = &file.token.group {
+            settings.token.group = name(What::Type, "[token] group".to_owned(), group);
+        }
+        settings.token.ids = file.token.ids;
+        settings.on_forbid_error = file.on_forbid_error;
+        settings.request_attributes = file.request_attributes;
+        settings.open_to = match file.tenants {
+            Tenants::Nobody => OpenTo::Nobody,
+            Tenants::Every => OpenTo::Every,
+            Tenants::List(ids) => {
                 let mut tenants = BTreeSet::new();
                 for id in &ids {
-                    match TenantId::parse("tenants", id) {
+                    match TenantId::parse("tenants", id.get_ref()) {
                         Ok(tenant) => drop(tenants.insert(tenant)),
-                        Err(invalid) => wrong.push(format!("tenants: `{id}` {}", invalid.reason)),
+                        Err(Invalid { reason, .. }) => {
+                            self.findings.push(Finding::at(source, id.span().start, format!("tenants: {reason}")));
+                        }
                     }
                 }
                 OpenTo::Tenants(tenants)
             }
         };
-        let search = file.search;
-        if search.default_limit == 0 || search.max_candidates == 0 || search.default_limit > search.max_limit {
-            wrong.push(
-                "[search]: default_limit and max_candidates must be at least 1, and default_limit at most max_limit"
-                    .to_owned(),
-            );
+        if let Some(search) = file.search {
+            settings.search = *search.get_ref();
+            let SearchLimits { default_limit, max_limit, max_candidates } = settings.search;
+            if default_limit == 0 || max_candidates == 0 || default_limit > max_limit {
+                let rule = "[search]: default_limit and max_candidates must be at least 1, and default_limit at most \
+                            max_limit";
+                self.findings.push(Finding::at(source, search.span().start, rule));
+            }
         }
-        if !wrong.is_empty() {
-            return Err(wrong.into_iter().map(|message| Finding::of_file(&source.name, message)).collect());
-        }
-        Ok(Self {
-            default_namespace: file.default_namespace.unwrap_or_else(|| only.to_owned()),
-            on_forbid_error: file.on_forbid_error,
-            request_attributes: file.request_attributes,
-            open_to,
-            types: file.types,
-            actions: file.actions,
-            search,
-            token: file.token.unwrap_or_default(),
-        })
     }
 
-    /// Whether everything that is named is there.
-    ///
-    /// # Errors
-    /// What the schema does not have.
-    pub(super) fn check(&self, file: &SourceFile, types: &Types) -> Vec<Finding> {
-        let of_types = self.types.iter().filter(|(_, name)| types.find(name).is_none());
-        let of_types = of_types.map(|(from, name)| format!("[types] {from}: the schema has no entity type `{name}`"));
-        let of_actions = self.actions.iter().filter(|(_, name)| types.action(name).is_none());
-        let of_actions = of_actions.map(|(from, name)| format!("[actions] {from}: the schema has no action `{name}`"));
-        let default = TokenSettings::default();
-        let said =
-            [("principal", &self.token.principal, &default.principal), ("group", &self.token.group, &default.group)];
-        let of_tokens = said.into_iter().filter(|(_, name, default)| name != default && types.find(name).is_none());
-        let of_tokens =
-            of_tokens.map(|(key, name, _)| format!("[token] {key}: the schema has no entity type `{name}`"));
-        of_types.chain(of_actions).chain(of_tokens).map(|message| Finding::of_file(&file.name, message)).collect()
+    /// What the schema does not have of what is named.
+    pub(super) fn unknown(&self, file: &SourceFile, types: &Types, namespaces: &[String]) -> Vec<Finding> {
+        let missing = |named: &&Named| match named.what {
+            What::Namespace => !namespaces.contains(&named.name),
+            What::Type => types.find(&named.name).is_none(),
+            What::Action => types.action(&named.name).is_none(),
+        };
+        let finding = |Named { what, key, name, at }: &Named| {
+            let what = match what {
+                What::Namespace => "namespace",
+                What::Type => "entity type",
+                What::Action => "action",
+            };
+            Finding::at(file, *at, format!("{key}: the schema has no {what} `{name}`"))
+        };
+        self.named.iter().filter(missing).map(finding).collect()
+    }
+}
+
+/// Removes the innermost entry of which key or value is at a byte of the file; false where there is none.
+fn remove(table: &mut DeTable<'_>, at: usize) -> bool {
+    let within = table
+        .iter_mut()
+        .any(|(_, value)| if let DeValue::Table(inner) = value.get_mut() { remove(inner, at) } else { false });
+    let found = table.iter().find(|(key, value)| key.span().contains(&at) || value.span().contains(&at));
+    match found.map(|(key, _)| key.clone()) {
+        Some(key) if !within => table.remove(&key).is_some(),
+        Some(_) | None => within,
     }
 }

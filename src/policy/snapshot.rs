@@ -51,7 +51,8 @@ impl PolicyRevision {
     /// SHA-256 over the store's files with their names, each with its length before it, so that text
     /// cannot move from one file to the next unnoticed. The schema's name is not in it where there is
     /// just one: the control plane's lies in different places.
-    pub(super) fn of(source: &StoreSource) -> Self {
+    #[must_use]
+    pub fn of(source: &StoreSource) -> Self {
         let mut hash = Sha256::new();
         let mut part = |text: &str| {
             hash.update((text.len() as u64).to_le_bytes());

@@ -1,9 +1,11 @@
 //! Where a store's text comes from: a folder, or what the binary was built with.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{Finding, Findings};
+use super::Finding;
+use super::places::Places;
 
 /// One file of a store.
 #[derive(Debug, Clone)]
@@ -12,6 +14,15 @@ pub struct SourceFile {
     pub name: String,
     /// Its content.
     pub text: String,
+    /// For looking up lines and columns.
+    pub(super) places: Places,
+}
+
+impl SourceFile {
+    /// A file.
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { name: name.into(), text: text.into(), places: Places::default() }
+    }
 }
 
 /// The text of a store, before anything was made of it.
@@ -29,6 +40,8 @@ pub struct StoreSource {
     pub entities: Option<SourceFile>,
     /// `store.toml`: the store's settings.
     pub settings: Option<SourceFile>,
+    /// What is there and could not be read.
+    pub unread: Vec<Finding>,
 }
 
 /// What a file of a store is, by its name.
@@ -65,6 +78,11 @@ impl Kind {
     }
 }
 
+/// Whether a file of a store may be called this: a path in which no part is empty or begins with a dot.
+fn is_path(name: &str) -> bool {
+    name.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.contains('\0'))
+}
+
 /// Whether a file of this name holds policies: `*.cedar`, or `*.cedar.json` for Cedar's JSON format.
 pub(super) fn is_policy_file(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|extension| extension == "cedar") || is_json_policy_file(name)
@@ -81,18 +99,12 @@ impl StoreSource {
     pub fn embedded_control_plane() -> Self {
         macro_rules! shipped {
             ($($name:literal),+) => {
-                vec![$(SourceFile {
-                    name: $name.to_owned(),
-                    text: include_str!(concat!("../../policies/gatewood/", $name)).to_owned(),
-                }),+]
+                vec![$(SourceFile::new($name, include_str!(concat!("../../policies/gatewood/", $name)))),+]
             };
         }
         Self {
             store: super::snapshot::CONTROL_STORE.to_owned(),
-            schemas: vec![SourceFile {
-                name: "schema.cedarschema".to_owned(),
-                text: include_str!("../../schema.cedarschema").to_owned(),
-            }],
+            schemas: vec![SourceFile::new("schema.cedarschema", include_str!("../../schema.cedarschema"))],
             policies: shipped!(
                 "api-keys.cedar",
                 "guardrails.cedar",
@@ -106,21 +118,34 @@ impl StoreSource {
 
     /// Reads a store's files from `folder`: policies and fragments of the schema at any depth, the rest
     /// from the folder itself. Names that start with a dot are passed over (mounted configuration maps
-    /// keep their history in such names), and so is whatever is none of a store's files.
-    ///
-    /// # Errors
-    /// Every file or folder that cannot be read, is no UTF-8 or is too large.
-    pub fn from_folder(store: &str, folder: &Path) -> Result<Self, Findings> {
+    /// keep their history in such names), and so is whatever is none of a store's files. What cannot be read, is
+    /// no UTF-8 or is too large is in `unread`, for the loader to tell of with all else.
+    #[must_use]
+    pub fn from_folder(store: &str, folder: &Path) -> Self {
         let source = Self { store: store.to_owned(), ..Self::default() };
-        let mut reader = FolderReader { source, way: Vec::new(), findings: Vec::new() };
+        let mut reader = FolderReader { source, way: Vec::new() };
         reader.read(folder, "");
-        let FolderReader { mut source, findings, .. } = reader;
-        if !findings.is_empty() {
-            return Err(Findings::new(store, findings));
-        }
+        let mut source = reader.source;
         source.schemas.sort_by(|a, b| a.name.cmp(&b.name));
         source.policies.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(source)
+        source
+    }
+
+    /// Whether a store's file of this name would be read for its policies.
+    #[must_use]
+    pub fn reads_policies_of(name: &str) -> bool {
+        is_path(name) && Kind::of(name) == Some(Kind::Policies)
+    }
+
+    /// Whether a store's file of this name would be read as a fragment of the schema.
+    #[must_use]
+    pub fn reads_schema_of(name: &str) -> bool {
+        is_path(name) && Kind::of(name) == Some(Kind::Schema)
+    }
+
+    /// Whether a part of the schema could not be read, or a folder in which there may be one.
+    pub(super) fn misses_schema(&self) -> bool {
+        self.unread.iter().any(|finding| matches!(Kind::of(&finding.file), None | Some(Kind::Schema)))
     }
 
     /// Every file, in an order that does not depend on the file system.
@@ -134,7 +159,6 @@ struct FolderReader {
     source: StoreSource,
     /// The folders that it is in. Symbolic links are followed, as mounts are made of them, so there may be loops.
     way: Vec<PathBuf>,
-    findings: Vec<Finding>,
 }
 
 impl FolderReader {
@@ -168,7 +192,10 @@ impl FolderReader {
             let name = if prefix.is_empty() { file_name } else { format!("{prefix}/{file_name}") };
             match fs::metadata(entry.path()) {
                 Ok(found) if found.is_dir() => self.read(&entry.path(), &name),
-                Ok(found) => self.file(&entry.path(), name, found.len()),
+                Ok(found) if found.is_file() => self.file(&entry.path(), name, found.len()),
+                // A pipe would be waited for, and a device has no end.
+                Ok(_) if Kind::of(&name).is_some() => self.find(&name, "is no regular file"),
+                Ok(_) => {}
                 Err(error) => self.find(&name, &format!("cannot be read: {error}")),
             }
         }
@@ -176,14 +203,19 @@ impl FolderReader {
 
     fn file(&mut self, path: &Path, name: String, length: u64) {
         let Some(kind) = Kind::of(&name) else { return };
+        let too_large = |length: u64| format!("has {length} bytes; at most {} are read", kind.most());
         if length > kind.most() {
-            return self.find(&name, &format!("has {length} bytes; at most {} are read", kind.most()));
+            return self.find(&name, &too_large(length));
         }
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
+        let mut text = String::new();
+        // It may grow while it is read.
+        let read = fs::File::open(path).and_then(|file| file.take(kind.most() + 1).read_to_string(&mut text));
+        match read {
+            Ok(length) if length as u64 > kind.most() => return self.find(&name, &too_large(length as u64)),
+            Ok(_) => {}
             Err(error) => return self.find(&name, &format!("cannot be read: {error}")),
-        };
-        let file = SourceFile { name, text };
+        }
+        let file = SourceFile::new(name, text);
         match kind {
             Kind::Schema => self.source.schemas.push(file),
             Kind::Policies => self.source.policies.push(file),
@@ -194,7 +226,7 @@ impl FolderReader {
     }
 
     fn find(&mut self, file: &str, message: &str) {
-        self.findings.push(Finding::of_file(file, message));
+        self.source.unread.push(Finding::of_file(file, message));
     }
 }
 
@@ -208,7 +240,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         prepare(folder.path());
         let read = StoreSource::from_folder("s", folder.path());
-        read.map_err(|findings| findings.findings.iter().map(ToString::to_string).collect())
+        let mut unread: Vec<String> = read.unread.iter().map(ToString::to_string).collect();
+        unread.sort();
+        if unread.is_empty() { Ok(read) } else { Err(unread) }
     }
 
     #[test]
@@ -233,8 +267,19 @@ mod tests {
         for (found, name) in found.iter().zip(["p.cedar: cannot be read", "q.cedar: cannot", "s.cedarschema: cannot"]) {
             assert!(found.starts_with(name), "{found}");
         }
-        let missing = StoreSource::from_folder("s", Path::new("/no/such/folder")).unwrap_err();
-        assert!(missing.to_string().contains("/no/such/folder: cannot be read"), "{missing}");
+        let missing = StoreSource::from_folder("s", Path::new("/no/such/folder")).unread;
+        assert!(missing[0].to_string().contains("/no/such/folder: cannot be read"), "{missing:?}");
+    }
+
+    #[test]
+    fn a_pipe_is_not_waited_for_and_a_device_is_not_read() {
+        let found = read(|folder| {
+            let made = std::process::Command::new("mkfifo").arg(folder.join("p.cedar")).status().unwrap();
+            assert!(made.success());
+            symlink("/dev/zero", folder.join("entities.json")).unwrap();
+            symlink("/dev/zero", folder.join("passed over")).unwrap();
+        });
+        assert_eq!(found.unwrap_err(), ["entities.json: is no regular file", "p.cedar: is no regular file"]);
     }
 
     #[test]

@@ -63,6 +63,11 @@ impl ControlPlane {
                 "decision.default_store `{name}` is no store below the policies folder"
             )));
         }
+        if config.default_store.as_ref().is_some_and(|name| name.as_str() == CONTROL_STORE) {
+            return Err(StartError::new(format!(
+                "decision.default_store `{CONTROL_STORE}` guards Gatewood itself and is never asked"
+            )));
+        }
         let stores = PolicyStores::new(Arc::new(stores), config.default_store.clone());
         Ok(Self { stores, store, origin, place })
     }
@@ -77,11 +82,12 @@ impl ControlPlane {
         let fell_back = row.control_policies == ControlPolicies::Folder && self.origin == ControlPolicies::Embedded;
         if fell_back && config.control_policies == ControlPolicyChoice::Auto {
             return Err(StartError::new(
-                "this database was last used with a folder of control-plane policies, and there is none now; \
+                "this database was used with a folder of control-plane policies, and there is none now; \
                  bring `gatewood` back below the policies folder, or say `--control-policies embedded`",
             ));
         }
-        if row.control_policies != self.origin {
+        // That there was a folder is never forgotten: a start that says `embedded` says so for itself alone.
+        if row.control_policies != self.origin && self.origin == ControlPolicies::Folder {
             instance.remember(self.origin).await?;
         }
         Ok(())
@@ -131,5 +137,5 @@ fn schema_for(config: &Config) -> Option<PathBuf> {
 
 fn read_schema(path: &Path) -> Result<SourceFile, StartError> {
     let text = fs::read_to_string(path).map_err(|error| StartError::file(path, &error))?;
-    Ok(SourceFile { name: path.display().to_string(), text })
+    Ok(SourceFile::new(path.display().to_string(), text))
 }

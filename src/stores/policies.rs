@@ -31,6 +31,25 @@ pub struct PolicyFolders {
 }
 
 impl PolicyFolders {
+    /// A store's files as they are now.
+    fn files(&self, name: &str) -> Result<StoreSource, Findings> {
+        if name == CONTROL_STORE {
+            return self.control_source();
+        }
+        let folder = self.root.as_ref().map(|root| root.join(name)).unwrap_or_default();
+        Ok(StoreSource::from_folder(name, &folder))
+    }
+
+    /// What a store is that has these files.
+    fn judge(&self, name: &str, source: &StoreSource, pace: Pace) -> Result<Arc<Snapshot>, Findings> {
+        let snapshot = Arc::new(load_at(source, pace)?);
+        if name == CONTROL_STORE {
+            let misfit = |text: String| Findings::new(name, vec![Finding::of_file(name, text)]);
+            (self.control_check)(&snapshot).map_err(misfit)?;
+        }
+        Ok(snapshot)
+    }
+
     fn control_source(&self) -> Result<StoreSource, Findings> {
         let embedded = StoreSource::embedded_control_plane();
         match &self.control {
@@ -41,7 +60,7 @@ impl PolicyFolders {
                     Some(path) => vec![read_schema(path)?],
                     None => embedded.schemas,
                 };
-                Ok(StoreSource { schemas, ..StoreSource::from_folder(CONTROL_STORE, folder)? })
+                Ok(StoreSource { schemas, ..StoreSource::from_folder(CONTROL_STORE, folder) })
             }
         }
     }
@@ -50,7 +69,7 @@ impl PolicyFolders {
 fn read_schema(path: &std::path::Path) -> Result<SourceFile, Findings> {
     let name = path.display().to_string();
     match std::fs::read_to_string(path) {
-        Ok(text) => Ok(SourceFile { name, text }),
+        Ok(text) => Ok(SourceFile::new(name, text)),
         Err(error) => {
             let finding = Finding::of_file(&name, format!("cannot be read: {error}"));
             Err(Findings::new(CONTROL_STORE, vec![finding]))
@@ -85,17 +104,10 @@ impl Load for PolicyFolders {
     }
 
     fn load(&self, name: &str, pace: Pace) -> Result<Arc<Snapshot>, Findings> {
-        if name == CONTROL_STORE {
-            let snapshot = Arc::new(load_at(&self.control_source()?, pace)?);
-            let misfit = |text: String| Findings::new(name, vec![Finding::of_file(name, text)]);
-            (self.control_check)(&snapshot).map_err(misfit)?;
-            return Ok(snapshot);
-        }
-        let folder = self.root.as_ref().map(|root| root.join(name)).unwrap_or_default();
         if let Err(invalid) = StoreName::parse("folder", name) {
             return Err(Findings::new(name, vec![Finding::of_file(name, invalid.reason)]));
         }
-        load_at(&StoreSource::from_folder(name, &folder)?, pace).map(Arc::new)
+        self.judge(name, &self.files(name)?, pace)
     }
 
     fn free(snapshot: Snapshot) {
@@ -104,6 +116,25 @@ impl Load for PolicyFolders {
 
     fn revision(snapshot: &Snapshot) -> &str {
         snapshot.revision().as_str()
+    }
+}
+
+impl Stores<PolicyFolders> {
+    /// A store's files as they are now. This blocks.
+    ///
+    /// # Errors
+    /// What cannot be read where all else is pointless.
+    pub fn files(&self, name: &str) -> Result<StoreSource, Findings> {
+        self.load.files(name)
+    }
+
+    /// What the store would be if it had these files, by all that it is held against. Nothing is put in force. This
+    /// blocks.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn judge(&self, name: &str, source: &StoreSource, pace: Pace) -> Result<Arc<Snapshot>, Findings> {
+        self.load.judge(name, source, pace)
     }
 }
 

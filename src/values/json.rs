@@ -94,8 +94,7 @@ impl Unreadable {
     /// Where in `text`, which was read, in bytes.
     #[must_use]
     pub fn offset_in(&self, text: &str) -> usize {
-        let before = text.split_inclusive('\n').take(self.line.saturating_sub(1)).map(str::len).sum::<usize>();
-        before + self.column.saturating_sub(1)
+        offset_at(text, self.line, self.column)
     }
 
     /// The complaint about a body, with its place.
@@ -113,6 +112,12 @@ impl Unreadable {
             None => Invalid::new(whole, "is not JSON that can be read"),
         }
     }
+}
+
+/// The byte of `text` that an error of serde's is about: a line and a byte of it, both from 1.
+pub fn offset_at(text: &str, line: usize, column: usize) -> usize {
+    let before = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum::<usize>();
+    before + column.saturating_sub(1)
 }
 
 /// How the complaint about a name that stands twice begins; the name and a backtick follow, as in

@@ -173,6 +173,78 @@ async fn a_candidate_is_judged_by_the_text_that_was_sent() {
 }
 
 #[tokio::test]
+async fn a_candidate_has_no_file_that_the_service_would_pass_over() {
+    let (_folder, app) = shop().await;
+    let forbid = "forbid (principal, action, resource);";
+    for name in ["b.ceder", "", "../../x.cedar", "a/.h/x.cedar", ".hidden.cedar", "a//b.cedar", "/a.cedar", "a.json"] {
+        for (kind, text) in [("policies", forbid), ("schemas", "entity A;")] {
+            let mut body = json!({});
+            body[kind][name] = json!(text);
+            let refused = app.root().post("/v1/stores/shop/check").json(&body).send().await.expect(400);
+            assert!(refused.field().starts_with(&format!("{kind}.")), "{refused:#?}");
+        }
+    }
+    let good = json!({ "policies": { "deep/er/a.cedar": forbid } });
+    let report = app.root().post("/v1/stores/shop/check").json(&good).send().await.expect(200).json();
+    assert_eq!(report["valid"], true, "{report:#}");
+}
+
+#[tokio::test]
+async fn a_candidate_for_the_control_plane_is_held_against_the_routes_as_its_files_are() {
+    let app = TestServer::start(Backend::Sqlite).await;
+    let schema = std::fs::read_to_string("schema.cedarschema").unwrap().replace("SeePolicyIds", "SeeIds");
+    let mut policies = json!({});
+    for entry in std::fs::read_dir("policies/gatewood").unwrap() {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
+        let text = std::fs::read_to_string(path).unwrap().replace("SeePolicyIds", "SeeIds");
+        policies[name.to_str().unwrap()] = json!(text);
+    }
+    let body = json!({ "schemas": { "s.cedarschema": schema }, "policies": policies });
+    let report = app.root().post("/v1/stores/gatewood/check").json(&body).send().await.expect(200).json();
+    assert_eq!(report["valid"], false, "{report:#}");
+    assert!(report["findings"][0]["message"].as_str().unwrap().contains("SeePolicyIds"), "{report:#}");
+}
+
+#[tokio::test]
+async fn many_stored_entities_are_held_against_a_candidate_too() {
+    let folder = StoreFolder::shop("");
+    let item = |n: usize| json!({ "uid": format!("Shop::Group::\"{n:0>40}\""), "attrs": {}, "parents": [] });
+    let many = Value::Array((0..60_000).map(item).collect()).to_string();
+    assert!(many.len() > 4 << 20);
+    folder.write("shop/entities.json", &many);
+    let app = TestServer::start_with(Backend::Sqlite, folder.tweaks()).await;
+    let check = |body: Value| app.root().post("/v1/stores/shop/check").json(&body).send();
+    let same = check(json!({})).await.expect(200).json();
+    assert_eq!((&same["entities"], &same["revision"]), (&json!(60_000), &same["in_force"]), "{same:#}");
+    let without_groups =
+        "namespace Shop { entity Item; entity User; action see appliesTo { principal: User, resource: Item }; }";
+    let policies = json!({ "a.cedar": "permit (principal, action, resource);" });
+    let broken = check(json!({ "schemas": { "s.cedarschema": without_groups }, "policies": policies })).await;
+    assert_eq!(broken.expect(200).json()["valid"], false);
+    // What is on the disk by now may be something else.
+    std::fs::write(folder.path("shop/entities.json"), "[").unwrap();
+    assert_eq!(check(json!({})).await.expect(409).code(), "conflict");
+    assert_eq!(check(json!({ "entities": [] })).await.expect(200).json()["entities"], 0);
+}
+
+#[tokio::test]
+async fn a_pipe_among_the_files_is_a_finding_and_stops_no_other_store() {
+    let folder = StoreFolder::shop("");
+    folder.write("second/schema.cedarschema", "entity U, R; action a appliesTo { principal: U, resource: R };");
+    folder.write("second/p.cedar", "permit (principal, action, resource);");
+    let app = TestServer::start_with(Backend::Sqlite, folder.tweaks()).await;
+    let made = std::process::Command::new("mkfifo").arg(folder.path("shop/pipe.cedar")).status().unwrap();
+    assert!(made.success());
+    let broken = until(&app, |now| now["health"] == "failed").await;
+    assert!(broken["error"].to_string().contains("is no regular file"), "{broken:#}");
+    folder.write("second/p.cedar", "forbid (principal, action, resource);");
+    let reloaded = app.root().post("/v1/stores/second/reload").send().await.expect(200);
+    assert!(reloaded.text.contains("loaded") || reloaded.text.contains("unchanged"), "{reloaded:#?}");
+    std::fs::remove_file(folder.path("shop/pipe.cedar")).unwrap();
+    until(&app, |now| now["health"] == "ok").await;
+}
+
+#[tokio::test]
 async fn stores_are_read_by_those_who_look_after_policies() {
     let (_folder, app) = shop().await;
     let tenant = app.tenant("Acme").await;

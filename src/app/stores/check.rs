@@ -5,12 +5,24 @@ use std::sync::Arc;
 
 use super::{StoreTarget, of_its_store};
 use crate::app::{App, AppError, Command, Permit};
-use crate::policy::{ActionUse, Finding, Pace, Snapshot, SourceFile, StoreSource, load_at};
-use crate::stores::off_the_request_threads;
+use crate::domain::Invalid;
+use crate::domain::invalid::shown;
+use crate::policy::{ActionUse, Finding, Pace, PolicyRevision, Snapshot, SourceFile, StoreSource};
+use crate::stores::{PolicyFolders, Stores, off_the_request_threads};
 
 /// What is to be tried out. What is left out is taken from the version in force.
 #[derive(Debug, Clone, Default)]
 pub struct Candidate {
+    policies: Option<Vec<SourceFile>>,
+    schemas: Option<Vec<SourceFile>>,
+    entities: Option<SourceFile>,
+    links: Option<SourceFile>,
+    settings: Option<SourceFile>,
+}
+
+/// The texts of a candidate, as they were sent.
+#[derive(Debug, Default)]
+pub struct CandidateTexts {
     /// The policy files, by their names.
     pub policies: Option<BTreeMap<String, String>>,
     /// The fragments of the schema, by the names of their files.
@@ -47,14 +59,15 @@ pub struct StoreReport {
     /// The version in force, which it was held against.
     pub in_force: Arc<Snapshot>,
     /// What it would be, or everything that is wrong with it.
-    pub outcome: Result<Box<Snapshot>, Vec<Finding>>,
+    pub outcome: Result<Arc<Snapshot>, Vec<Finding>>,
 }
 
 impl App {
     /// Loads a candidate as the server would, and puts nothing in force.
     ///
     /// # Errors
-    /// [`AppError::NotFound`] when there is no such store; [`AppError::RateLimited`] while others are loaded.
+    /// [`AppError::NotFound`] when there is no such store; [`AppError::RateLimited`] while others are loaded;
+    /// [`AppError::Conflict`] when entities in force are wanted that are nowhere any more.
     pub async fn check_store(&self, permit: Permit<CheckStore>) -> Result<StoreReport, AppError> {
         let CheckStore { store, candidate } = permit.into_command();
         let in_force = Arc::clone(store.snapshot()?);
@@ -62,35 +75,78 @@ impl App {
         let Ok(turn) = Arc::clone(&self.store_checks).try_acquire_owned() else {
             return Err(AppError::RateLimited(std::time::Duration::from_secs(1)));
         };
-        let source = candidate.over(store.name().as_str(), &in_force);
+        let (registry, now) = (Arc::clone(self.stores.registry()), Arc::clone(&in_force));
         let outcome = off_the_request_threads(move || {
-            let outcome = load_at(&source, Pace::BesideRequests);
+            let name = store.name().as_str();
+            let outcome = candidate.over(name, &now, &registry).map(|source| {
+                let judged = registry.judge(name, &source, Pace::BesideRequests);
+                judged.map_err(|findings| findings.findings)
+            });
             drop(turn);
             outcome
         });
-        let outcome = outcome.await.ok_or_else(|| AppError::Internal("loading a candidate panicked".to_owned()))?;
-        Ok(StoreReport { in_force, outcome: outcome.map(Box::new).map_err(|findings| findings.findings) })
+        let outcome = outcome.await.ok_or_else(|| AppError::Internal("loading a candidate panicked".to_owned()))??;
+        Ok(StoreReport { in_force, outcome })
     }
 }
 
 impl Candidate {
-    fn over(self, store: &str, in_force: &Snapshot) -> StoreSource {
-        let files = |given: Option<BTreeMap<String, String>>, stored: &[SourceFile]| match given {
-            Some(given) => given.into_iter().map(|(name, text)| SourceFile { name, text }).collect(),
-            None => stored.to_vec(),
-        };
-        let single = |name: &str, given: Option<String>, stored: &Option<SourceFile>| match given {
-            Some(text) => Some(SourceFile { name: name.to_owned(), text }),
-            None => stored.clone(),
-        };
-        let stored = in_force.source();
-        StoreSource {
-            store: store.to_owned(),
-            schemas: files(self.schemas, &stored.schemas),
-            policies: files(self.policies, &stored.policies),
-            links: single("links.json", self.links, &stored.links),
-            entities: single("entities.json", self.entities, &stored.entities),
-            settings: single("store.toml", self.settings, &stored.settings),
-        }
+    /// Reads one.
+    ///
+    /// # Errors
+    /// When the service would pass over a file of that name: what is in it would be checked, and not be in force.
+    pub fn parse(texts: CandidateTexts) -> Result<Self, Invalid> {
+        let CandidateTexts { policies, schemas, entities, links, settings } = texts;
+        let single = |name: &str, text: Option<String>| text.map(|text| SourceFile::new(name, text));
+        Ok(Self {
+            policies: files("policies", "*.cedar or *.cedar.json", StoreSource::reads_policies_of, policies)?,
+            schemas: files("schemas", "*.cedarschema", StoreSource::reads_schema_of, schemas)?,
+            entities: single("entities.json", entities),
+            links: single("links.json", links),
+            settings: single("store.toml", settings),
+        })
     }
+
+    /// The candidate's files, with the rest of those in force.
+    fn over(self, store: &str, in_force: &Snapshot, registry: &Stores<PolicyFolders>) -> Result<StoreSource, AppError> {
+        let stored = in_force.source();
+        let entities = match (self.entities, &stored.entities) {
+            (Some(given), _) => Some(given),
+            (None, Some(kept)) => Some(kept.clone()),
+            (None, None) if in_force.stored_entities() == 0 => None,
+            (None, None) => Some(large_entities(store, in_force, registry)?),
+        };
+        Ok(StoreSource {
+            store: store.to_owned(),
+            schemas: self.schemas.unwrap_or_else(|| stored.schemas.clone()),
+            policies: self.policies.unwrap_or_else(|| stored.policies.clone()),
+            links: self.links.or_else(|| stored.links.clone()),
+            entities,
+            settings: self.settings.or_else(|| stored.settings.clone()),
+            unread: Vec::new(),
+        })
+    }
+}
+
+/// The text of entities in force that is too long to be kept: from the disk, if that still is what is in force.
+fn large_entities(store: &str, in_force: &Snapshot, registry: &Stores<PolicyFolders>) -> Result<SourceFile, AppError> {
+    let files = registry.files(store).ok().filter(|files| PolicyRevision::of(files) == *in_force.revision());
+    files.and_then(|files| files.entities).ok_or_else(|| {
+        AppError::Conflict("the store's files are not what is in force any more; send `entities`, too".to_owned())
+    })
+}
+
+fn files(
+    field: &str,
+    wanted: &str,
+    is_read: impl Fn(&str) -> bool,
+    texts: Option<BTreeMap<String, String>>,
+) -> Result<Option<Vec<SourceFile>>, Invalid> {
+    let Some(texts) = texts else { return Ok(None) };
+    if let Some(name) = texts.keys().find(|name| !is_read(name)) {
+        let reason =
+            format!("would be passed over: such a file is called {wanted}, and no part of its path begins with a dot");
+        return Err(Invalid::new(format!("{field}.{}", shown(name)), reason));
+    }
+    Ok(Some(texts.into_iter().map(|(name, text)| SourceFile::new(name, text)).collect()))
 }

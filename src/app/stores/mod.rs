@@ -5,7 +5,7 @@ mod read;
 mod target;
 mod unreadable;
 
-pub use check::{Candidate, CheckStore, StoreReport};
+pub use check::{Candidate, CandidateTexts, CheckStore, StoreReport};
 pub use read::{FoundPolicy, ListStores, ReadPolicy, ReadStore, ReloadStore, StoreFacts};
 pub(super) use target::of_its_store;
 pub use target::{MinRevision, StoreTarget};

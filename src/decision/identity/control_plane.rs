@@ -193,7 +193,7 @@ fn reference(snapshot: &Snapshot, policies: &PolicySet, mapped: &Mapped) -> Told
 fn store(more: &str) -> (Arc<Snapshot>, PolicySet) {
     let mut source = StoreSource::embedded_control_plane();
     if !more.is_empty() {
-        source.policies.push(SourceFile { name: "more.cedar".to_owned(), text: more.to_owned() });
+        source.policies.push(SourceFile::new("more.cedar", more));
     }
     let mut all = PolicySet::new();
     for file in &source.policies {

@@ -62,8 +62,10 @@ impl RandomStore {
         let entities: Vec<Tree> = things.iter().map(|thing| thing.json(&schema)).collect();
         source.entities = Some(file("entities.json", &json!(entities).to_string()));
         let (attributes, error) = (if overrides { "override" } else { "add" }, if denies { "deny" } else { "cedar" });
+        // Not every schema has something in each.
+        let namespace = if text.contains("namespace App {") { "App" } else { "Org::Unit" };
         let settings = format!(
-            "default_namespace = \"App\"\nrequest_attributes = \"{attributes}\"\non_forbid_error = \"{error}\"\n"
+            "default_namespace = \"{namespace}\"\nrequest_attributes = \"{attributes}\"\non_forbid_error = \"{error}\"\n"
         );
         source.settings = Some(file("store.toml", &settings));
         let snapshot = match load(&source) {
@@ -75,7 +77,7 @@ impl RandomStore {
 }
 
 fn file(name: &str, text: &str) -> SourceFile {
-    SourceFile { name: name.to_owned(), text: text.to_owned() }
+    SourceFile::new(name, text)
 }
 
 fn link_id(policy: &RandomPolicy, number: usize) -> String {

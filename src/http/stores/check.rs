@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::FindingBody;
-use crate::app::stores::{Candidate, CheckStore, StoreReport};
+use crate::app::stores::{Candidate, CandidateTexts, CheckStore, StoreReport};
 use crate::http::body::{Body, files, present};
 use crate::http::{Decode, Parts, Permitted, Problem, reply};
 use crate::policy::Snapshot;
@@ -66,8 +66,8 @@ impl Decode for CheckStore {
         let CandidateBody { policies, schemas, entities, links, settings } = parts.json()?;
         // As it was sent: a name that stands twice is found, and places and the revision are those of the sender's file.
         let text = |json: Option<Box<RawValue>>| json.map(|json| json.get().to_owned());
-        let candidate = Candidate { policies, schemas, entities: text(entities), links: text(links), settings };
-        Ok(Self { store: parts.store()?, candidate })
+        let texts = CandidateTexts { policies, schemas, entities: text(entities), links: text(links), settings };
+        Ok(Self { store: parts.store()?, candidate: Candidate::parse(texts)? })
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn check(file: &SourceFile) -> Result<(), Finding> {
             _ => {}
         }
         if taken.total > BRACKET * DEEPEST {
-            return Err(Finding::at(&file.name, text, at, too_deep()));
+            return Err(Finding::at(file, at, too_deep()));
         }
     }
     Ok(())

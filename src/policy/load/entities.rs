@@ -53,15 +53,20 @@ impl EntityReader<'_> {
 
     fn element(&mut self, raw: &RawValue, index: usize) {
         self.breath.take();
-        if self.findings.len() >= Self::MOST_FINDINGS {
+        if self.findings.len() > Self::MOST_FINDINGS {
             return;
+        }
+        if self.findings.len() == Self::MOST_FINDINGS {
+            let more =
+                format!("has {} wrong entities before [{index}]; what follows was not looked at", Self::MOST_FINDINGS);
+            return self.findings.push(Finding::of_file(&self.file.name, more));
         }
         if let Err((Invalid { field, reason }, within)) = self.take(raw.get()) {
             // The element is a part of the file's text, so where it lies tells its place.
             let offset = offset_in(self.file, raw) + within;
             let field = field.trim_start_matches('.');
             let message = format!("[{index}]{}{field} {reason}", if field.is_empty() { "" } else { "." });
-            self.findings.push(Finding::at(&self.file.name, &self.file.text, offset, message));
+            self.findings.push(Finding::at(self.file, offset, message));
         }
     }
 

@@ -10,7 +10,7 @@ const PERMIT: &str = "@id(\"p\") permit (principal, action, resource);";
 const TEMPLATE: &str = "@id(\"t\") permit (principal in ?principal, action, resource == ?resource);";
 
 fn file(name: &str, text: &str) -> SourceFile {
-    SourceFile { name: name.to_owned(), text: text.to_owned() }
+    SourceFile::new(name, text)
 }
 
 fn source(files: &[(&str, &str)]) -> StoreSource {
@@ -243,18 +243,66 @@ fn no_finding_is_lost_because_another_came_first() {
             "entities.json",
             "[\n{\"uid\":{\"type\":\"User\",\"id\":\"a\"}},\n{\"uid\":{\"type\":\"Group\",\"id\":\"g\"},\"parents\":[{\"type\":\"Group\",\"id\":\"g\"}]},{}]",
         ),
-        ("store.toml", "tenants = [\"x\"]\n[search]\ndefault_limit = 0"),
+        (
+            "store.toml",
+            "foo = 1\ntenants = [\"x\", \"y\"]\nbar = 2\n[search]\ndefault_limit = 0\nbaz = 3\n[types]\nu = \"Nope\"",
+        ),
     ]);
     for start in [
         "p.cedar:2:",
         "entities.json:2:1",
         "entities.json:3:",
         "entities.json: `Group::\"g\"` is its own",
-        "store.toml: tenants",
-        "store.toml: [search]",
+        "store.toml:1:1: unknown field `foo`",
+        "store.toml:2:12: tenants: `x` is",
+        "store.toml:2:17: tenants: `y` is",
+        "store.toml:3:1: unknown field `bar`",
+        "store.toml:4:1: [search]: default_limit",
+        "store.toml:6:1: unknown field `baz`",
+        "store.toml:8:5: [types] u: the schema has no entity type `Nope`",
     ] {
         assert!(found.iter().any(|found| found.starts_with(start)), "{start} is not among {found:#?}");
     }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_hides_no_finding_in_another() {
+    let mut source = source(&[("p.cedar", "permit (principal, action, resource) when { principal.agge > 1 };")]);
+    let unread = |file: &str| vec![Finding::of_file(file, "cannot be read")];
+    let found = |source: &StoreSource| load(source).unwrap_err().findings.iter().map(ToString::to_string).collect();
+    source.unread = unread("q.cedar");
+    let found_all: Vec<String> = found(&source);
+    assert!(found_all.len() == 2 && found_all[0].contains("agge"), "{found_all:#?}");
+    // Without a part of the schema, nothing can be said about types.
+    source.unread = unread("more.cedarschema");
+    assert_eq!(found(&source), ["more.cedarschema: cannot be read"]);
+    source.policies.clear();
+    assert_eq!(found(&source), ["more.cedarschema: cannot be read"]);
+}
+
+#[test]
+fn that_findings_were_left_out_is_said() {
+    let entities = format!("[{}]", vec!["{\"uid\":{\"type\":\"User\",\"id\":\"a\"}}"; 150].join(","));
+    let found = refused(&[("entities.json", &entities)]);
+    assert_eq!(found.len(), 101);
+    let last = "entities.json: has 100 wrong entities before [100]; what follows was not looked at";
+    assert!(found.iter().any(|found| found == last), "{found:#?}");
+}
+
+#[test]
+fn thousands_of_findings_are_all_told_wherever_they_stand() {
+    let wrong = "permit (principal, action, resource) when { principal.agge > 1 };";
+    for between in ["\n", " "] {
+        let found = refused(&[("p.cedar", &vec![wrong; 3_000].join(between))]);
+        assert_eq!(found.len(), 3_000);
+    }
+}
+
+#[test]
+fn a_link_says_what_is_missing() {
+    let link = r#"[{"template_id":"t","link_id":"l","args":{"?principal":"Group::\"g\""}}]"#;
+    let found = refused(&[("p.cedar", &format!("{PERMIT}\n{TEMPLATE}")), ("links.json", link)]);
+    assert!(found.len() == 1 && found[0].contains("?resource"), "{found:#?}");
 }
 
 #[test]
@@ -326,11 +374,13 @@ fn settings_that_mean_nothing_are_refused() {
             ("on_forbid_error = true", "store.toml:1:19: "),
             ("request_attributes = \"add\"\nrequest_attributes = \"override\"", "store.toml:2:1: duplicate key"),
             ("default_namespace = 1", "store.toml:1:21: "),
-            ("tenants = \"all\"", "tenants `all` is neither"),
-            ("tenants = [\"not an id\"]", "tenants: `not an id`"),
-            ("tenants = 1", "`tenants` must be"),
-            ("[types]\nuser = \"Usr\"", "no entity type `Usr`"),
-            ("[actions]\nread = \"vew\"", "no action `vew`"),
+            ("default_namespace = \"Zed\"", "store.toml:1:21: default_namespace: the schema has no namespace `Zed`"),
+            ("tenants = \"all\"", "store.toml:1:11: invalid value: string \"all\", expected \"any\" or a list"),
+            ("tenants = [\"not an id\"]", "store.toml:1:12: tenants: `not an id` is"),
+            ("tenants = 1", "store.toml:1:11: invalid type: integer `1`, expected \"any\" or a list"),
+            ("[types]\nuser = \"Usr\"", "store.toml:2:8: [types] user: the schema has no entity type `Usr`"),
+            ("[actions]\nread = \"vew\"", "store.toml:2:8: [actions] read: the schema has no action `vew`"),
+            ("[token]\nprincipal = \"Usr\"", "store.toml:2:13: [token] principal: the schema has no entity type `Usr`"),
             ("[search]\ndefault_limit = 0", "default_limit"),
             ("[search]\nmax_limit = 0", "max_limit"),
             ("[search]\nmax_candidates = 0", "max_candidates"),

@@ -19,9 +19,10 @@ use super::entities::KnownBuilder;
 use super::index::IndexBuilder;
 use super::pace::{Breath, Pace};
 use super::reach::Reach;
+use super::settings::ReadSettings;
 use super::snapshot::{CONTROL_STORE, Policy, PolicyRevision};
 use super::source::is_json_policy_file;
-use super::{Finding, Findings, Sensitive, Snapshot, StoreSettings, StoreSource};
+use super::{Finding, Findings, Sensitive, Snapshot, StoreSource};
 use crate::values::Types;
 
 /// Loads a store whole, or not at all.
@@ -47,8 +48,8 @@ pub fn load_at(source: &StoreSource, pace: Pace) -> Result<Snapshot, Findings> {
 }
 
 fn load_all(source: &StoreSource, breath: &Breath) -> Result<Snapshot, Findings> {
-    let mut findings = Vec::new();
-    let schema = schema(source, &mut findings);
+    let mut findings = source.unread.clone();
+    let schema = if source.misses_schema() { None } else { schema(source, &mut findings) };
     let mut policies = PolicyFiles::default();
     source.policies.iter().for_each(|file| policies.file(file, breath));
     source.links.iter().for_each(|file| policies.links(file));
@@ -57,7 +58,7 @@ fn load_all(source: &StoreSource, breath: &Breath) -> Result<Snapshot, Findings>
         findings.append(&mut policies.nameless);
         findings.extend(without_links(&policies));
     }
-    if source.policies.is_empty() {
+    if source.policies.is_empty() && source.unread.is_empty() {
         findings.push(Finding::of_file(&source.store, "has no *.cedar file"));
     }
     if schema.is_none() {
@@ -91,7 +92,7 @@ fn schema(source: &StoreSource, findings: &mut Vec<Finding>) -> Option<(Schema, 
         }
         match SchemaFragment::from_cedarschema_str(&file.text) {
             Ok((fragment, _warnings)) => fragments.push(fragment),
-            Err(error) => findings.push(Finding::of_engine(&file.name, &file.text, 0, &error)),
+            Err(error) => findings.push(Finding::of_engine(file, 0, &error)),
         }
     }
     if fragments.len() < source.schemas.len() {
@@ -105,7 +106,7 @@ fn schema(source: &StoreSource, findings: &mut Vec<Finding>) -> Option<(Schema, 
         Err(error) => {
             // The engine does not say which of the fragments it means, unless there is only one.
             findings.push(match source.schemas.as_slice() {
-                [only] => Finding::of_engine(&only.name, &only.text, 0, &error),
+                [only] => Finding::of_engine(only, 0, &error),
                 many => {
                     let names: Vec<&str> = many.iter().map(|file| file.name.as_str()).collect();
                     Finding::of_file(&names.join(", "), error)
@@ -127,7 +128,7 @@ fn without_links(policies: &PolicyFiles<'_>) -> Vec<Finding> {
 
 /// What can be told of the other files where there is no schema.
 fn without_schema(source: &StoreSource) -> Vec<Finding> {
-    let mut findings = StoreSettings::read(source.settings.as_ref(), None).err().unwrap_or_default();
+    let mut findings = ReadSettings::of(source.settings.as_ref(), None).findings;
     if let Some(file) = &source.entities {
         let read: Result<Vec<serde::de::IgnoredAny>, _> = serde_json::from_str(&file.text);
         findings.extend(read.err().map(|error| policies::json_finding(file, &error)));
@@ -144,15 +145,13 @@ fn finish(
     breath: &Breath,
 ) -> Option<Snapshot> {
     validate(&schema, source, &policies, findings, breath);
-    let namespace = only_namespace(&schema);
-    let settings = StoreSettings::read(source.settings.as_ref(), namespace.as_deref()).unwrap_or_else(|wrong| {
-        // What else is wrong is to be found too.
-        findings.extend(wrong);
-        StoreSettings { default_namespace: namespace.unwrap_or_default(), ..StoreSettings::default() }
-    });
-    let types = Types::of(schema.as_ref(), &settings.default_namespace);
+    let namespaces = namespaces(&schema);
+    let only = if let [only] = namespaces.as_slice() { Some(only.as_str()) } else { None };
+    let mut read = ReadSettings::of(source.settings.as_ref(), only);
+    findings.append(&mut read.findings);
+    let types = Types::of(schema.as_ref(), &read.settings.default_namespace);
     if let Some(file) = &source.settings {
-        findings.extend(settings.check(file, &types));
+        findings.extend(read.unknown(file, &types, &namespaces));
     }
     let actions = action_lines(source, &schema, findings)?;
     let mut known = KnownBuilder::default();
@@ -183,7 +182,7 @@ fn finish(
         source: kept(source),
         schema,
         sensitive: Arc::new(sensitive),
-        settings,
+        settings: read.settings,
         types,
         policies: all,
         templates,
@@ -200,6 +199,7 @@ fn kept(source: &StoreSource) -> StoreSource {
         links: source.links.clone(),
         entities: few.cloned(),
         settings: source.settings.clone(),
+        unread: Vec::new(),
     }
 }
 
@@ -257,17 +257,15 @@ fn groups(policies: &PolicyFiles<'_>) -> Result<Vec<PolicySet>, Box<cedar_policy
     Ok(groups)
 }
 
-fn only_namespace(schema: &Schema) -> Option<String> {
+/// The namespaces that the schema has types or actions in.
+fn namespaces(schema: &Schema) -> Vec<String> {
     let core: &cedar_policy_core::validator::ValidatorSchema = schema.as_ref();
     let of_types = core.entity_types().map(|found| found.name().name().as_ref().namespace());
     let of_actions = core.actions().map(|action| action.entity_type().name().as_ref().namespace());
     let mut all: Vec<String> = of_types.chain(of_actions).collect();
     all.sort();
     all.dedup();
-    match all.as_slice() {
-        [only] => Some(only.clone()),
-        _ => None,
-    }
+    all
 }
 
 fn action_lines(source: &StoreSource, schema: &Schema, findings: &mut Vec<Finding>) -> Option<Vec<ActionLine>> {

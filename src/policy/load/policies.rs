@@ -11,7 +11,7 @@ use super::super::pace::Breath;
 use super::super::source::is_json_policy_file;
 use super::super::{Annotations, Finding, SourceFile};
 use super::{code, depth};
-use crate::values::Json;
+use crate::values::{Json, offset_at};
 
 /// Where a policy or a template stands.
 #[derive(Debug, Clone)]
@@ -28,12 +28,12 @@ pub(super) struct Place<'a> {
 impl Place<'_> {
     /// A finding of the engine about what stands here.
     pub(super) fn of_engine(&self, error: &dyn miette::Diagnostic) -> Finding {
-        Finding::of_engine(&self.file.name, &self.file.text, self.base, error)
+        Finding::of_engine(self.file, self.base, error)
     }
 
     pub(super) fn finding(&self, message: impl std::fmt::Display) -> Finding {
         match self.span {
-            Some((start, _)) => Finding::at(&self.file.name, &self.file.text, start, message),
+            Some((start, _)) => Finding::at(self.file, start, message),
             None => Finding::of_file(&self.file.name, message),
         }
     }
@@ -66,10 +66,9 @@ impl<'a> PolicyFiles<'a> {
             Ok(sets) => sets,
             Err(findings) => return self.findings.extend(findings),
         };
-        let newlines: Vec<usize> = file.text.match_indices('\n').map(|(offset, _)| offset).collect();
         let place = |base: usize, span: Option<(usize, usize)>| {
             let span = span.map(|(start, end)| (base + start, base + end));
-            let line = span.map(|(start, _)| newlines.partition_point(|newline| *newline < start) + 1);
+            let line = span.map(|(start, _)| file.places.of(&file.text, start).line);
             Place { file, base, span, line }
         };
         let (mut templates, mut policies) = (Vec::new(), Vec::new());
@@ -194,7 +193,7 @@ impl<'a> PolicyFiles<'a> {
             return Ok(());
         }
         let of = self.templates.get(template).ok_or_else(|| format!("there is no template `{template}`"))?;
-        let failed = |error: cedar_policy::PolicySetError| error.to_string();
+        let failed = |error: cedar_policy::PolicySetError| chain(&error);
         let mut set = PolicySet::new();
         set.add_template(of.policy.clone()).map_err(failed)?;
         set.link(of.policy.id().clone(), PolicyId::new(id), slots).map_err(failed)?;
@@ -239,7 +238,7 @@ pub(super) fn json_finding(file: &SourceFile, error: &serde_json::Error) -> Find
     // The place stands before the message already.
     let (text, at) = (error.to_string(), format!(" at line {} column {}", error.line(), error.column()));
     let message = text.strip_suffix(&at).unwrap_or(&text);
-    Finding::in_line(&file.name, &file.text, (error.line(), error.column().max(1)), message)
+    Finding::at(file, offset_at(&file.text, error.line(), error.column()), message)
 }
 
 /// Where a part of a file's text lies in it, in bytes.
@@ -260,7 +259,7 @@ fn from_cedar(file: &SourceFile, breath: &Breath) -> Result<Vec<(usize, PolicySe
     }
     // What the engine has to say of a file that it cannot read depends on all of it.
     let whole = PolicySet::from_str(&file.text).map(|set| vec![(0, set)]);
-    whole.map_err(|errors| errors.iter().map(|error| Finding::of_engine(&file.name, &file.text, 0, error)).collect())
+    whole.map_err(|errors| errors.iter().map(|error| Finding::of_engine(file, 0, error)).collect())
 }
 
 /// The engine's name for the policy of a file that is a single policy in JSON.

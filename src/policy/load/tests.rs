@@ -5,7 +5,7 @@ use crate::policy::SourceFile;
 
 fn store(policies: &str) -> Result<Snapshot, Vec<String>> {
     let mut source = StoreSource::embedded_control_plane();
-    source.policies = vec![SourceFile { name: "test.cedar".to_owned(), text: policies.to_owned() }];
+    source.policies = vec![SourceFile::new("test.cedar", policies)];
     load(&source).map_err(|findings| findings.findings.iter().map(ToString::to_string).collect())
 }
 

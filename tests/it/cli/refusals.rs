@@ -219,5 +219,9 @@ fn weaker_policies_do_not_come_back_when_the_folder_is_gone() {
     }
     let log = Running::start(serve(folder.path()).args(mine).args(["--control-policies", "embedded"])).stop();
     assert!(log.contains("\"policies\":\"embedded\""), "{log}");
+    // It said so for itself alone.
+    let complaint = run(serve(folder.path()).args(mine)).refused();
+    assert!(complaint.contains("--control-policies embedded"), "{complaint}");
+    fs::rename(folder.path().join("away"), policies.join("gatewood")).unwrap();
     drop(Running::start(serve(folder.path()).args(mine)));
 }
