@@ -17,7 +17,7 @@ use crate::app::{App, Command, Permit, Waited};
 use crate::domain::{Call, Invalid, KeyScope, PageRequest, Precondition, StoreName, TenantId, Timestamp};
 use crate::policy::PolicyRevision;
 use crate::transport::{TenantHeader, missing_tenant};
-use crate::values::Json;
+use crate::values::{Item, Json};
 
 /// A command that HTTP requests can be read into.
 pub trait Decode: Command + 'static {
@@ -139,6 +139,14 @@ impl Parts<'_> {
     /// When it is not JSON, or has a name twice.
     pub fn json_tree(&self) -> Result<Json, Problem> {
         Ok(Json::parse(&self.body)?)
+    }
+
+    /// The body, as a tree, with a list in which each item stands for itself.
+    ///
+    /// # Errors
+    /// When all but the items is not JSON, or has a name twice.
+    pub fn json_batch(&self, list: &str) -> Result<(Json, Option<Vec<Item>>), Problem> {
+        Ok(Json::parse_batch(&self.body, list)?)
     }
 
     /// The body.

@@ -174,13 +174,12 @@ pub(super) fn applies(snapshot: &Snapshot, action: &ActionShape, part: &str, of_
     }
     let name = |of_type: &TypeId| format!("`{}`", snapshot.types().name(*of_type));
     let names: Vec<String> = allowed.iter().map(name).collect();
-    let reason = match names.as_slice() {
-        [] => format!("cannot be given: `{}` is a group of actions, which nobody can ask about", action.uid()),
-        names => {
-            format!("is of the type {}; the action `{}` applies to {}", name(&of_type), action.uid(), names.join(", "))
-        }
-    };
-    Err(Refusal::Unknown(Invalid::new(part, reason)))
+    Err(Refusal::Unknown(if names.is_empty() {
+        Invalid::new("action", format!("`{}` is a group of actions, which nobody can ask about", action.uid()))
+    } else {
+        let (action, names) = (action.uid(), names.join(", "));
+        Invalid::new(part, format!("is of the type {}; the action `{action}` applies to {names}", name(&of_type)))
+    }))
 }
 
 const NOW: &str = "now";

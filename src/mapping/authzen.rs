@@ -66,7 +66,20 @@ pub fn authzen(snapshot: &Snapshot, question: AuthzenQuestion<'_>, now: Timestam
     let reader = reader(snapshot);
     let entities = entities(&reader, [(subject, &principal), (resource, &name)])?;
     let context = with_action_properties(context, action.properties);
-    Asked { principal, action: shape, resource: name, context, entities }.place(snapshot, &reader, now)
+    let asked = Asked { principal, action: shape, resource: name, context, entities };
+    asked.place(snapshot, &reader, now).map_err(|refusal| match refusal {
+        Refusal::Invalid(invalid) => Refusal::Invalid(where_it_was_sent(invalid)),
+        Refusal::Unknown(_) => refusal,
+    })
+}
+
+/// A complaint about `context.action`, which is made of the action's properties, is one about those.
+pub(super) fn where_it_was_sent(invalid: Invalid) -> Invalid {
+    let within = invalid.field.strip_prefix("context.").and_then(|field| field.strip_prefix(ACTION_PROPERTIES));
+    match within.filter(|within| within.is_empty() || within.starts_with(['.', '['])) {
+        Some(within) => Invalid { field: format!("action.properties{within}"), ..invalid },
+        None => invalid,
+    }
 }
 
 pub(super) fn reader(snapshot: &Snapshot) -> Reader<'_> {

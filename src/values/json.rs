@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use smol_str::SmolStr;
 
 use crate::domain::Invalid;
@@ -52,11 +53,44 @@ impl Json {
         })
     }
 
+    /// Reads an object with a list in which each item stands for itself: one that cannot be read spoils no other. The
+    /// list is taken out of the object, and is `None` where there is none.
+    ///
+    /// # Errors
+    /// As for [`Self::parse`], about everything but the items.
+    pub fn parse_batch(bytes: &[u8], list: &str) -> Result<(Self, Option<Vec<Item>>), Invalid> {
+        let mut body = match Self::parse(bytes) {
+            Ok(body) => body,
+            Err(unreadable) => return parse_each(bytes, list).ok_or(unreadable),
+        };
+        let Self::Object(members) = &mut body else { return Ok((body, None)) };
+        let place = members.iter().position(|(name, value)| name == list && matches!(value, Self::List(_)));
+        let items = match place.map(|place| members.remove(place)) {
+            Some((_, Self::List(items))) => Some(items.into_iter().map(Ok).collect()),
+            Some(_) | None => None,
+        };
+        Ok((body, items))
+    }
+
     /// The member of that name, when this is an object that has it. Looks at one member after the other.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Self> {
         let Self::Object(members) = self else { return None };
         members.iter().find_map(|(found, value)| (found == name).then_some(value))
+    }
+
+    /// How large it is: the bytes of its texts and names, and some for each value. Takes no longer than reading it.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        const VALUE: usize = 8;
+        VALUE
+            + match self {
+                Self::Null | Self::Bool(_) | Self::Long(_) => 0,
+                Self::Number(text) => text.len(),
+                Self::Text(text) => text.len(),
+                Self::List(items) => items.iter().map(Self::size).sum(),
+                Self::Object(members) => members.iter().map(|(name, value)| name.len() + value.size()).sum(),
+            }
     }
 
     /// A complaint about one that is something else than `what`, such as `an object`.
@@ -76,6 +110,54 @@ impl Json {
             Self::List(_) => "an array",
             Self::Object(_) => "an object",
         }
+    }
+}
+
+/// An item of a batch, or what is wrong with it.
+pub type Item = Result<Json, Invalid>;
+
+/// Reads a batch of which something cannot be read; `None` when that is not only in the items.
+fn parse_each(bytes: &[u8], list: &str) -> Option<(Json, Option<Vec<Item>>)> {
+    let Members(raw) = serde_json::from_slice(bytes).ok()?;
+    let (mut members, mut items) = (Vec::with_capacity(raw.len()), None);
+    for (name, text) in raw {
+        if name != list {
+            members.push((name, Json::parse_part(text.get().as_bytes()).ok()?));
+        } else if items.is_none() {
+            let texts: Vec<&RawValue> = serde_json::from_str(text.get()).ok()?;
+            let item = |text: &RawValue| Json::parse_part(text.get().as_bytes()).map_err(|it| it.about("body"));
+            items = Some(texts.into_iter().map(item).collect());
+        } else {
+            return None;
+        }
+    }
+    twice(&members).is_none().then_some((Json::Object(members), items))
+}
+
+/// The members of an object, unread.
+struct Members<'de>(Vec<(SmolStr, &'de RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Unread;
+
+        impl<'de> Visitor<'de> for Unread {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(entry) = entries.next_entry()? {
+                    members.push(entry);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Unread)
     }
 }
 

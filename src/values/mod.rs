@@ -29,7 +29,7 @@ mod tests;
 
 pub use entity::{ActionRead, EntityRead, Listed};
 pub use extension::Extension;
-pub use json::{Json, Unreadable, offset_at};
+pub use json::{Item, Json, Unreadable, offset_at};
 pub use read::{Missing, Reader, Unknown};
 pub use shape::{ActionShape, EntityShape, Field, RecordShape, Shape, TypeId};
 pub use types::Types;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Backend, Caller, StoreFolder, TestServer};
+use crate::support::{Answer, Backend, Caller, StoreFolder, TestDatabase, TestServer};
 
 fn question(user: &str, action: &str, item: &str) -> Value {
     json!({
@@ -185,6 +185,29 @@ async fn a_batch_is_answered_in_order_by_one_version_and_one_broken_item_spoils_
 }
 
 #[tokio::test]
+async fn an_item_that_cannot_be_read_spoils_no_other_either() {
+    let (_folder, app) = shop("").await;
+    let good = question("ann", "buy", "hat").to_string();
+    let twice = good.replace("\"action\"", "\"principal\": \"User::\\\"bob\\\"\", \"action\"");
+    let deep = format!("{{\"context\": {}{}}}", "[".repeat(200), "]".repeat(200));
+    let post = |body: String| app.root().post("/v1/is-authorized/batch").raw_json(body).send();
+    let answers = post(format!("{{\"requests\": [{good}, {twice}, {deep}, {good}]}}")).await.expect(200).json();
+    let answers = answers["answers"].as_array().unwrap();
+    assert_eq!([0, 3].map(|n| answers[n]["decision"].as_str().unwrap()), ["allow", "allow"], "{answers:#?}");
+    let field = |n: usize| answers[n]["error"]["details"]["field"].as_str().unwrap();
+    assert_eq!((answers.len(), field(1), field(2)), (4, "principal", "body"), "{answers:#?}");
+    // What is wrong around the items is wrong for all.
+    for (body, field) in [
+        (format!("{{\"requests\": [{twice}], \"requests\": []}}"), "principal"),
+        (format!("{{\"requests\": [{twice}], \"more\": 1}}"), "more"),
+        (format!("{{\"requests\": [{twice}"), "principal"),
+        (format!("{{\"requests\": [{twice}]}} x"), "principal"),
+    ] {
+        assert_eq!(post(body.clone()).await.expect(400).field(), field, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn only_those_who_may_ask_are_answered_and_only_some_see_policies() {
     let (_folder, app) = shop("").await;
     let cap = question("ann", "buy", "cap");
@@ -250,20 +273,13 @@ async fn a_request_names_the_store_where_there_are_several_and_no_default() {
     tweaks.flags.push(("decision.default_store", "shop".to_owned()));
     let app = TestServer::start_with(Backend::Sqlite, tweaks).await;
     ask(&app.root(), &see).await.expect(200);
-}
-
-#[tokio::test]
-async fn a_revision_that_was_in_force_satisfies_and_another_is_a_conflict() {
-    let (folder, app) = shop("").await;
-    let see = question("ann", "see", "hat");
-    let first = ask(&app.root(), &see).await.expect(200).header("gatewood-revision").unwrap();
-    folder.write("shop/more.cedar", "@id(\"more\") permit (principal, action, resource is Shop::Item);");
-    app.root().post("/v1/stores/shop/reload").send().await.expect(200);
-    let wanting = |revision: &str| app.root().with("x-gatewood-min-revision", revision);
-    let now = ask(&wanting(&first), &see).await.expect(200);
-    assert_ne!(now.header("gatewood-revision").unwrap(), first, "what is in force answers");
-    assert_eq!(ask(&wanting("latest"), &see).await.expect(400).field(), "X-Gatewood-Min-Revision");
-    assert_eq!(ask(&wanting(&"0".repeat(64)), &see).await.expect(409).code(), "conflict");
+    for (name, complaint) in [("gatewood", "is never asked"), ("nowhere", "is no store")] {
+        let mut tweaks = folder.tweaks();
+        tweaks.flags.push(("decision.default_store", name.to_owned()));
+        let database = TestDatabase::new(Backend::Sqlite);
+        let Err((error, _)) = TestServer::try_start(Backend::Sqlite, database, tweaks).await else { panic!("{name}") };
+        assert!(error.to_string().contains(complaint), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -14,16 +14,22 @@ use crate::http::body::Body;
 use crate::http::decisions::BODY_LIMIT;
 use crate::http::{Decode, Parts, Permitted, Problem, reply};
 use crate::mapping::AuthzenQuestion;
-use crate::values::Json;
+use crate::values::{Item, Json};
 
 /// How many evaluations at most.
 const MOST: usize = 1000;
+
+/// How many bytes the defaults may be, counted once for each evaluation that takes them: what they say is read, and
+/// recorded, for each. It leaves 8 KiB of them to each of the most evaluations.
+const MOST_OF_DEFAULTS: usize = 8 * BODY_LIMIT;
 
 /// Several evaluations in AuthZEN's words.
 #[derive(Debug, Default)]
 pub(in crate::http) struct Evaluations {
     /// The request. Its four parts stand in where an evaluation does not have them.
     body: Json,
+    /// The evaluations, if there are any.
+    items: Vec<Item>,
     semantic: Semantic,
 }
 
@@ -74,15 +80,16 @@ impl Decode for Evaluate<Evaluations> {
     const BODY_LIMIT: usize = BODY_LIMIT;
 
     fn decode(parts: &Parts<'_>) -> Result<Self, Problem> {
-        let body = parts.json_tree()?;
+        let (body, items) = parts.json_batch("evaluations")?;
         let semantic = Semantic::read(&body)?;
-        check(&body)?;
-        Ok(Self { store: parts.store()?, question: Evaluations { body, semantic } })
+        let items = items.unwrap_or_default();
+        check(&body, &items)?;
+        Ok(Self { store: parts.store()?, question: Evaluations { body, items, semantic } })
     }
 }
 
 /// What is wrong with the request as a whole, and not with one evaluation.
-fn check(body: &Json) -> Result<(), Invalid> {
+fn check(body: &Json, items: &[Item]) -> Result<(), Invalid> {
     let parts = AuthzenQuestion::of(body)?;
     let parts = [
         ("subject", parts.subject),
@@ -95,15 +102,33 @@ fn check(body: &Json) -> Result<(), Invalid> {
             return Err(part.must_be(name, "an object"));
         }
     }
-    match body.get("evaluations") {
-        None => Ok(()),
-        Some(Json::List(items)) if items.len() <= MOST => Ok(()),
-        Some(Json::List(items)) => {
-            let reason = format!("has {} evaluations; it must have at most {MOST}", items.len());
-            Err(Invalid::new("evaluations", reason))
-        }
-        Some(other) => Err(other.must_be("evaluations", "an array")),
+    if let Some(other) = body.get("evaluations") {
+        return Err(other.must_be("evaluations", "an array"));
     }
+    if items.len() > MOST {
+        let reason = format!("has {} evaluations; it must have at most {MOST}", items.len());
+        return Err(Invalid::new("evaluations", reason));
+    }
+    let size: usize = parts.into_iter().map(|(name, part)| size_of_default(name, part, items)).sum();
+    if size > MOST_OF_DEFAULTS {
+        let reason = format!(
+            "takes the defaults along so often that they are {size} bytes in all; at most {MOST_OF_DEFAULTS} are read"
+        );
+        return Err(Invalid::new("evaluations", reason));
+    }
+    Ok(())
+}
+
+/// How large a default is, times the evaluations that may need it.
+fn size_of_default(name: &str, part: Option<&Json>, items: &[Item]) -> usize {
+    let Some(part) = part else { return 0 };
+    let whole = part.size();
+    let taken = |item: &Json| match (item.get(name), part) {
+        (None, _) => whole,
+        // Of these an evaluation that has the part itself may take what it must have.
+        (Some(_), part) => ["type", "id", "name"].iter().filter_map(|name| part.get(name)).map(Json::size).sum(),
+    };
+    items.iter().flatten().map(taken).sum()
 }
 
 /// Up to 1,000 evaluations by one version of the store (AuthZEN Authorization API 1.0, section 7). Without
@@ -113,23 +138,20 @@ fn check(body: &Json) -> Result<(), Invalid> {
     responses((status = 200, description = "The answers, in the order of the evaluations", body = AnswersBody)))]
 pub(in crate::http) async fn post(call: Permitted<Evaluate<Evaluations>>) -> Result<HttpResponse, Problem> {
     let (asking, asked) = call.app.asking(call.permit, &call.call, Channel::Authzen)?;
-    let answers = match asked.body.get("evaluations") {
-        Some(Json::List(items)) if !items.is_empty() => {
-            AnswersBody::Several { evaluations: asked.each(items, &asking, &call.call) }
-        }
-        Some(_) | None => {
-            AnswersBody::Single(EvaluationBody::of(&asking, &call.call, AuthzenQuestion::of(&asked.body)?)?)
-        }
+    let answers = if asked.items.is_empty() {
+        AnswersBody::Single(EvaluationBody::of(&asking, &call.call, AuthzenQuestion::of(&asked.body)?)?)
+    } else {
+        AnswersBody::Several { evaluations: asked.each(&asking, &call.call) }
     };
     let revision = asking.finish().await;
     Ok(reply::decided(&revision, &answers))
 }
 
 impl Evaluations {
-    fn each(&self, items: &[Json], asking: &Asking<'_>, call: &Call) -> Vec<EvaluationBody> {
-        let mut answers = Vec::with_capacity(items.len());
-        for item in items {
-            let answer = self.one(item, asking, call);
+    fn each(&self, asking: &Asking<'_>, call: &Call) -> Vec<EvaluationBody> {
+        let mut answers = Vec::with_capacity(self.items.len());
+        for item in &self.items {
+            let answer = item.as_ref().map_err(Invalid::clone).and_then(|item| self.one(item, asking, call));
             let answer = answer.unwrap_or_else(|invalid| EvaluationBody::failed(asking, &invalid));
             let stops = self.semantic.stops_after(answer.decision);
             answers.push(answer);

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::app::evaluate::{Answer, Asking};
 use crate::domain::{Call, Invalid};
+use crate::http::decisions::SOME_POLICY_FAILED;
 use crate::mapping::{AuthzenQuestion, Refusal};
 use crate::policy::{Policy, Status};
 
@@ -41,7 +42,8 @@ struct ContextBody {
     #[schema(required = false, example = json!({ "403": "This photo is not published yet." }))]
     reason_user: BTreeMap<&'static str, String>,
     /// What the user must not be told: the ids of the determining policies, for callers who may see them, or
-    /// what the store does not know; by HTTP status. Under 500, the policies that could not be evaluated.
+    /// what the store does not know; by HTTP status. Under 500, the policies that could not be evaluated, or, for
+    /// callers who may not see their ids, that there were some.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(required = false, example = json!({ "403": "embargoed-photos-are-their-owners" }))]
     reason_admin: BTreeMap<&'static str, String>,
@@ -90,8 +92,9 @@ impl EvaluationBody {
             user.extend(status(policy), notice(policy));
             admin.extend(status(policy), answer.shows_policies.then(|| policy.id.clone()));
         }
-        for failure in decision.failures.iter().filter(|_| answer.shows_policies) {
-            admin.extend("500", Some(format!("{}: {}", failure.policy, failure.message)));
+        for failure in &decision.failures {
+            let which = answer.shows_policies.then(|| format!("{}: {}", failure.policy, failure.message));
+            admin.extend("500", which.or_else(|| Some(SOME_POLICY_FAILED.to_owned())));
         }
         let (reason_user, reason_admin) = (user.joined(" "), admin.joined(", "));
         let context = ContextBody { id: Some(decision.id), revision, reason_user, reason_admin, error: None };

@@ -7,34 +7,28 @@ use utoipa::ToSchema;
 use super::{BODY_LIMIT, DecisionBody};
 use crate::app::evaluate::{Channel, Evaluate};
 use crate::domain::Invalid;
+use crate::domain::invalid::shown;
 use crate::http::body::Body;
 use crate::http::{Decode, Parts, Permitted, Problem, reply};
-use crate::values::Json;
+use crate::values::{Item, Json};
 
 /// Several questions in the words of the native API.
 #[derive(Debug, Default)]
-pub(in crate::http) struct NativeBatch(Vec<Json>);
+pub(in crate::http) struct NativeBatch(Vec<Item>);
 
 impl NativeBatch {
     /// How many questions at most.
     const MOST: usize = 1000;
 
-    fn read(body: Json) -> Result<Self, Invalid> {
-        let Json::Object(members) = body else {
+    fn read((body, requests): (Json, Option<Vec<Item>>)) -> Result<Self, Invalid> {
+        let Json::Object(members) = &body else {
             return Err(body.must_be("body", "an object"));
         };
-        let mut requests = None;
-        for (name, value) in members {
-            match (name.as_str(), value) {
-                ("requests", Json::List(list)) => requests = Some(list),
-                ("requests", other) => {
-                    return Err(other.must_be("requests", "an array"));
-                }
-                (other, _) => {
-                    let other = crate::domain::invalid::shown(other);
-                    return Err(Invalid::new(other, "is not a field that this body has; it has `requests`"));
-                }
-            }
+        if let Some((name, value)) = members.first() {
+            return Err(match name.as_str() {
+                "requests" => value.must_be("requests", "an array"),
+                other => Invalid::new(shown(other), "is not a field that this body has; it has `requests`"),
+            });
         }
         let requests = requests.ok_or_else(|| Invalid::new("requests", "is missing"))?;
         match requests.len() {
@@ -50,7 +44,7 @@ impl Decode for Evaluate<NativeBatch> {
     const BODY_LIMIT: usize = BODY_LIMIT;
 
     fn decode(parts: &Parts<'_>) -> Result<Self, Problem> {
-        Ok(Self { store: parts.store()?, question: NativeBatch::read(parts.json_tree()?)? })
+        Ok(Self { store: parts.store()?, question: NativeBatch::read(parts.json_batch("requests")?)? })
     }
 }
 
@@ -94,7 +88,8 @@ pub(in crate::http) struct RefusalBody {
     responses((status = 200, description = "The answers, in the order of the questions", body = DecisionsBody<'_>)))]
 pub(in crate::http) async fn post(call: Permitted<Evaluate<NativeBatch>>) -> Result<HttpResponse, Problem> {
     let (asking, NativeBatch(questions)) = call.app.asking(call.permit, &call.call, Channel::Rest)?;
-    let answers: Vec<_> = questions.iter().map(|question| asking.native(question)).collect();
+    let answers: Vec<_> =
+        questions.iter().map(|question| asking.native(question.as_ref().map_err(Invalid::clone)?)).collect();
     let answers = answers.iter().map(|answer| match answer {
         Ok(answer) => AnswerBody::Answered(DecisionBody::from(answer)),
         Err(invalid) => AnswerBody::Refused { error: RefusalBody::from(invalid) },

@@ -14,6 +14,9 @@ use crate::policy::Effect;
 /// How many bytes a question, or a batch of them, may have: 1 MiB.
 pub(super) const BODY_LIMIT: usize = 1024 * 1024;
 
+/// What a caller is told of a policy that failed and that it may not know of.
+pub(super) const SOME_POLICY_FAILED: &str = "a policy could not be evaluated";
+
 /// The answer to a question.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Decision)]
@@ -86,7 +89,7 @@ impl<'a> From<&'a Answer> for DecisionBody<'a> {
             if shown {
                 PolicyErrorBody { policy: Some(&failure.policy), message: &failure.message }
             } else {
-                PolicyErrorBody { policy: None, message: "a policy could not be evaluated" }
+                PolicyErrorBody { policy: None, message: SOME_POLICY_FAILED }
             }
         });
         Self {

@@ -74,6 +74,35 @@ async fn what_is_wrong_with_one_evaluation_spoils_no_other_and_what_is_wrong_wit
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_evaluation_that_cannot_be_read_spoils_no_other() {
+    let app = TestServer::start(Backend::Sqlite).await;
+    let pep = app.instance_key("pep").await;
+    let good = evaluation("bob", "can_read", "vacation.jpg").to_string();
+    let body = format!("{{\"evaluations\": [{good}, {{\"action\": 1, \"action\": 2}}, {good}]}}");
+    let answer = pep.post("/access/v1/evaluations").raw_json(body).send().await.expect(200).json();
+    assert_eq!(decisions(&answer), [true, false, true]);
+    assert_eq!(answer["evaluations"][1]["context"]["error"]["message"], "action: is there twice");
+    let twice = format!("{{\"subject\": {{}}, \"subject\": {{}}, \"evaluations\": [{good}]}}");
+    is_refused(&pep.post("/access/v1/evaluations").raw_json(twice).send().await, "subject");
+}
+
+/// They are read once for each evaluation that takes them.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_defaults_are_not_multiplied() {
+    let app = TestServer::start(Backend::Sqlite).await;
+    let pep = app.instance_key("pep").await;
+    let mut body = evaluation("bob", "can_read", "vacation.jpg");
+    body["resource"]["properties"] = json!({ "people": vec!["User::\"bob\""; 20_000] });
+    body["evaluations"] = json!(vec![json!({}); 1000]);
+    is_refused(&ask(&pep, "evaluations", &body).await, "evaluations");
+    body["evaluations"] = json!(vec![json!({}); 5]);
+    assert_eq!(decisions(&ask(&pep, "evaluations", &body).await.expect(200).json()).len(), 5);
+    // Where each evaluation has its own, there is nothing to multiply.
+    body["evaluations"] = json!(vec![evaluation("bob", "can_read", "vacation.jpg"); 1000]);
+    assert_eq!(decisions(&ask(&pep, "evaluations", &body).await.expect(200).json()), vec![true; 1000]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_item_takes_the_place_of_a_default_with_all_its_properties() {
     let app = TestServer::start(Backend::Sqlite).await;
     let pep = app.instance_key("pep").await;

@@ -126,6 +126,12 @@ async fn a_decision_says_why_to_users_and_to_those_who_may_see_policies() {
     assert_eq!(allowed["decision"], true);
     assert_eq!(allowed["context"]["reason_user"], json!({ "200": "This album was shared with you." }));
     assert_eq!(allowed["context"]["reason_admin"], json!({ "200": "alices-vacation-for-her-friends" }));
+    // That a policy failed is told to everybody, which one is not.
+    let failing = evaluation("alice", "can_read", "nosuch.jpg");
+    let of_pep = ask(&pep, "evaluation", &failing).await.json()["context"]["reason_admin"].clone();
+    assert_eq!(of_pep, json!({ "500": "a policy could not be evaluated" }));
+    let of_root = ask(&root, "evaluation", &failing).await.json()["context"]["reason_admin"]["500"].clone();
+    assert!(of_root.as_str().unwrap().contains(": "), "{of_root}");
     // Nobody permitted it, and no policy has anything to say about that.
     let body = ask(&root, "evaluation", &evaluation("bob", "remove", "vacation.jpg")).await.json();
     assert_eq!((&body["decision"], &body["context"]["reason_user"]), (&json!(false), &Value::Null));

@@ -4,6 +4,7 @@ mod attacks;
 mod instance;
 mod lifetimes;
 mod operated;
+mod questions;
 mod tenants;
 mod wires;
 mod withdrawn;
