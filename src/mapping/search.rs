@@ -9,7 +9,9 @@ use cedar_policy_core::ast::Context;
 use smol_str::SmolStr;
 
 use super::access::{Name, Refusal, applies, is_supplied, object, overlay, place, read_context};
-use super::authzen::{Action, AuthzenQuestion, Party, Said, as_entities, reader, with_action_properties};
+use super::authzen::{
+    Action, AuthzenQuestion, Party, Said, as_entities, reader, where_it_was_sent, with_action_properties,
+};
 use super::request::Mapped;
 use crate::domain::Timestamp;
 use crate::policy::{self, Line, Node, Overlay, Snapshot, World};
@@ -123,7 +125,8 @@ impl<'s> Search<'s> {
                 applies(snapshot, shape, "principal", subject.of_type)?;
                 applies(snapshot, shape, "resource", resource.of_type)?;
                 let context = with_action_properties(context, action.properties);
-                let context = read_context(&reader(snapshot), shape.context(), &context, now)?;
+                let context = read_context(&reader(snapshot), shape.context(), &context, now);
+                let context = context.map_err(where_it_was_sent)?;
                 let (open, fixed) =
                     if sought == Sought::Subject { (&subject, &resource) } else { (&resource, &subject) };
                 let context = Context::Value(Arc::new(context));

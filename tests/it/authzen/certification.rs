@@ -117,7 +117,9 @@ async fn a_missing_or_mistyped_field_of_an_evaluation_is_400_with_its_name() {
     is_refused(&ask(&pep, "evaluation", &body).await, "resource.properties");
     let mut body = good;
     body["action"] = json!({ "name": "delete", "properties": { "soft": "yes" } });
-    is_refused(&ask(&pep, "evaluation", &body).await, "action.properties.soft");
+    for path in ["evaluation", "search/subject", "search/resource"] {
+        is_refused(&ask(&pep, path, &body).await, "action.properties.soft");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
