@@ -15,7 +15,7 @@ use crate::authn::{Presented, Rejection};
 use crate::decision::{Decision, decide};
 use crate::domain::{Call, Caller, Invalid, Timestamp, User};
 use crate::mapping::{AuthzenQuestion, Mapped, Refusal, authzen, native, with_token};
-use crate::policy::{ActionUse, PolicyRevision, Snapshot};
+use crate::policy::{ActionUse, Snapshot};
 use crate::telemetry::DecisionSpan;
 use crate::values::Json;
 
@@ -164,8 +164,8 @@ impl Asking<'_> {
     }
 
     /// Hands the decisions to the decision log, each with what the guard said. Under `block` this waits
-    /// for room, and nothing is answered that was not recorded. Gives the version that was asked.
-    pub async fn finish(self) -> PolicyRevision {
+    /// for room, and nothing is answered that was not recorded.
+    pub async fn finish(self) {
         let records = self.records.into_inner();
         // Where no question was put to the policies, the guard's own record stays what it is.
         let guard = if records.is_empty() { None } else { self.guard.decided.record.fold() };
@@ -173,6 +173,5 @@ impl Asking<'_> {
             record.guard.clone_from(&guard);
             self.app.decisions.record(record).await;
         }
-        self.snapshot.revision().clone()
     }
 }

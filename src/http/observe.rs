@@ -104,7 +104,7 @@ fn answer<B: MessageBody + 'static>(
         None => response.map_into_left_body(),
         Some(translated) => response.into_response(translated).map_into_right_body(),
     };
-    // What went wrong later than the permit is an answer of that version, too.
+    // Whatever came of the request, it is an answer of the version that it was permitted by.
     let revision = response.request().extensions().get::<PolicyRevision>().cloned();
     if let Some(revision) = revision {
         let (headers, name) = (response.response_mut().headers_mut(), HeaderName::from_static(REVISION));

@@ -17,7 +17,8 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> HttpResponse {
 /// The header that says which version of a store an answer is of.
 pub(super) const REVISION: &str = "gatewood-revision";
 
-/// JSON that a version of a store gave.
+/// JSON of another version of a store than the one that the request was permitted by: of that the answer says so
+/// by itself.
 pub(super) fn decided(revision: &PolicyRevision, body: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))

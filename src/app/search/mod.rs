@@ -20,7 +20,7 @@ use crate::audit::{Channel, SearchRecord};
 use crate::decision::{Decision, decide};
 use crate::domain::{Call, Invalid, Timestamp};
 use crate::mapping::{AuthzenQuestion, Found, Refusal, Search as Mapping, Sought};
-use crate::policy::{ActionUse, PolicyRevision, Snapshot};
+use crate::policy::{ActionUse, Snapshot};
 use crate::stores::off_the_request_threads;
 use crate::telemetry::Metrics;
 use crate::values::Json;
@@ -104,8 +104,6 @@ pub struct SearchPage {
     /// The token of the next page, empty on the last one; `None` where neither a page was asked for nor
     /// anything is left.
     pub next_token: Option<String>,
-    /// The version of the store that was searched.
-    pub revision: PolicyRevision,
 }
 
 impl App {
@@ -189,7 +187,7 @@ impl Run<'_> {
             Some(next) => Some(self.tokens.write(next, &binding)),
             None => asked.wanted.then(String::new),
         };
-        let page = SearchPage { results, next_token, revision: self.snapshot.revision().clone() };
+        let page = SearchPage { results, next_token };
         Ok(Searched { page, record, failed })
     }
 

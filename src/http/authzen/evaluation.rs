@@ -1,6 +1,7 @@
 //! `POST /access/v1/evaluation`, and the same of a store by its name
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 
 use super::{EvaluationBody, EvaluationInput};
 use crate::app::evaluate::{Channel, Evaluate};
@@ -31,6 +32,6 @@ impl Decode for Evaluate<Evaluation> {
 pub(in crate::http) async fn post(call: Permitted<Evaluate<Evaluation>>) -> Result<HttpResponse, Problem> {
     let (asking, Evaluation(body)) = call.app.asking(call.permit, &call.call, Channel::Authzen)?;
     let answer = EvaluationBody::of(&asking, &call.call, AuthzenQuestion::of(&body)?)?;
-    let revision = asking.finish().await;
-    Ok(reply::decided(&revision, &answer))
+    asking.finish().await;
+    Ok(reply::json(StatusCode::OK, &answer))
 }

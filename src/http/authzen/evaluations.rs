@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -143,8 +144,8 @@ pub(in crate::http) async fn post(call: Permitted<Evaluate<Evaluations>>) -> Res
     } else {
         AnswersBody::Several { evaluations: asked.each(&asking, &call.call) }
     };
-    let revision = asking.finish().await;
-    Ok(reply::decided(&revision, &answers))
+    asking.finish().await;
+    Ok(reply::json(StatusCode::OK, &answers))
 }
 
 impl Evaluations {

@@ -1,6 +1,7 @@
 //! `POST /v1/is-authorized/batch` and `POST /v1/stores/{store}/is-authorized/batch`
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -94,8 +95,8 @@ pub(in crate::http) async fn post(call: Permitted<Evaluate<NativeBatch>>) -> Res
         Ok(answer) => AnswerBody::Answered(DecisionBody::from(answer)),
         Err(invalid) => AnswerBody::Refused { error: RefusalBody::from(invalid) },
     });
-    let revision = asking.finish().await;
-    Ok(reply::decided(&revision, &DecisionsBody { answers: answers.collect() }))
+    asking.finish().await;
+    Ok(reply::json(StatusCode::OK, &DecisionsBody { answers: answers.collect() }))
 }
 
 impl From<&Invalid> for RefusalBody {

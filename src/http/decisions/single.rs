@@ -1,6 +1,7 @@
 //! `POST /v1/is-authorized` and `POST /v1/stores/{store}/is-authorized`
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 
 use super::{BODY_LIMIT, DecisionBody};
 use crate::app::evaluate::{Channel, Evaluate};
@@ -28,6 +29,6 @@ impl Decode for Evaluate<NativeQuestion> {
 pub(in crate::http) async fn post(call: Permitted<Evaluate<NativeQuestion>>) -> Result<HttpResponse, Problem> {
     let (asking, NativeQuestion(question)) = call.app.asking(call.permit, &call.call, Channel::Rest)?;
     let answer = asking.native(&question)?;
-    let revision = asking.finish().await;
-    Ok(reply::decided(&revision, &DecisionBody::from(&answer)))
+    asking.finish().await;
+    Ok(reply::json(StatusCode::OK, &DecisionBody::from(&answer)))
 }

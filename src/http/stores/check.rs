@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -90,5 +91,5 @@ pub(in crate::http) async fn post(call: Permitted<CheckStore>) -> Result<HttpRes
         entities: snapshot.map(|it| Snapshot::stored_entities(it)),
         findings,
     };
-    Ok(reply::decided(in_force.revision(), &report))
+    Ok(reply::json(StatusCode::OK, &report))
 }

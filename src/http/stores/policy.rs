@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -64,5 +65,5 @@ impl Decode for ReadPolicy {
     responses((status = 200, description = "The policy", body = PolicyBody<'_>)))]
 pub(in crate::http) async fn get(call: Permitted<ReadPolicy>) -> Result<HttpResponse, Problem> {
     let found = call.app.read_policy(call.permit)?;
-    Ok(reply::decided(found.snapshot.revision(), &PolicyBody::of(&found.snapshot, found.policy()?)))
+    Ok(reply::json(StatusCode::OK, &PolicyBody::of(&found.snapshot, found.policy()?)))
 }

@@ -1,6 +1,7 @@
 //! `GET /v1/stores/{store}/schema`
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -33,5 +34,5 @@ pub(in crate::http) async fn get(call: Permitted<ReadStore>) -> Result<HttpRespo
     let snapshot = call.app.read_store(call.permit)?.snapshot;
     let fragments = snapshot.source().schemas.iter();
     let fragments = fragments.map(|file| FragmentBody { file: &file.name, text: &file.text }).collect();
-    Ok(reply::decided(snapshot.revision(), &SchemaBody { fragments }))
+    Ok(reply::json(StatusCode::OK, &SchemaBody { fragments }))
 }

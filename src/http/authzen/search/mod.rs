@@ -5,6 +5,7 @@ pub(in crate::http) mod resource;
 pub(in crate::http) mod subject;
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -88,7 +89,7 @@ async fn answer<S: SearchFor>(call: Permitted<Search<S>>) -> Result<HttpResponse
     let page = call.app.search(call.permit, &call.call).await?;
     let results: Vec<FoundBody> = page.results.into_iter().map(FoundBody::from).collect();
     let next = page.next_token.map(|next_token| NextBody { next_token });
-    Ok(reply::decided(&page.revision, &ResultsBody { results, page: next }))
+    Ok(reply::json(StatusCode::OK, &ResultsBody { results, page: next }))
 }
 
 /// A page of a search.
