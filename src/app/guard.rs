@@ -11,7 +11,7 @@ use super::{AppError, Command, Decided, Denied, Failures};
 use crate::audit::{Channel, Pending, Room};
 use crate::decision::{Decision, Denial, decide};
 use crate::domain::{Call, Caller, Entropy, InstanceId};
-use crate::mapping::{Mapped, MappingError, Principals, map};
+use crate::mapping::{Mapped, MappingError, Principals, Question, map};
 use crate::policy::Snapshot;
 use crate::stores::PolicyStore;
 use crate::telemetry::{DecisionSpan, Metrics};
@@ -159,7 +159,8 @@ impl Guard {
             }
             Some(denial) => {
                 // Most denials have no determining policy, and then there is nothing to decide about.
-                let may_see = !decided.determining.is_empty() && self.allows(call, &SeePolicyIds { of: None });
+                let may_see =
+                    !decided.determining.is_empty() && self.allows(call, SeePolicyIds { of: None }.question());
                 let policies = if may_see { decided.determining.clone() } else { Vec::new() };
                 Err(AppError::Denied(Box::new(Denied { denial, policies, decided })))
             }
@@ -167,17 +168,17 @@ impl Guard {
     }
 
     /// Whether the policies would allow it; what cannot be decided is not allowed.
-    pub fn allows<C: Command>(&self, call: &Call, command: &C) -> bool {
-        self.decide(call, command).is_ok_and(|decision| decision.allowed)
+    pub fn allows(&self, call: &Call, question: Question) -> bool {
+        self.decide(call, question).is_ok_and(|decision| decision.allowed)
     }
 
     /// Maps and evaluates.
     ///
     /// # Errors
     /// When the call does not fit the schema.
-    pub fn decide<C: Command>(&self, call: &Call, command: &C) -> Result<Decision, MappingError> {
+    pub fn decide(&self, call: &Call, question: Question) -> Result<Decision, MappingError> {
         let plane = self.plane();
-        let mapped = map(&plane.snapshot, &plane.principals, &self.instance, call, command.question())?;
+        let mapped = map(&plane.snapshot, &plane.principals, &self.instance, call, question)?;
         Ok(decide(&plane.snapshot, &mapped, self.entropy.uuid_at(call.at)))
     }
 

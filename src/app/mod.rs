@@ -38,6 +38,7 @@ use self::stores::StoreTarget;
 use crate::audit::{DecisionLog, Room};
 use crate::authn::Authenticator;
 use crate::domain::{Call, Clock, Entropy, Origin};
+use crate::mapping::Question;
 use crate::persistence::{ApiKeys, AuditEvents, OidcConfigs, StoredOidcSettings, Tenants};
 use crate::policy::PolicyRevision;
 use crate::stores::PolicyStores;
@@ -102,8 +103,7 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::Denied`], or whatever kept the guard from deciding.
-    pub async fn permit<C: Command>(&self, call: &Call, command: C) -> Result<Permit<C>, AppError> {
-        let mut command = command;
+    pub async fn permit<C: Command>(&self, call: &Call, mut command: C) -> Result<Permit<C>, AppError> {
         if let Some(store) = command.store_mut() {
             store.look(self, &call.caller);
         }
@@ -133,9 +133,8 @@ impl App {
     #[must_use]
     pub fn revision_for<C: Command>(&self, call: &Call, mut store: StoreTarget) -> Option<PolicyRevision> {
         store.look(self, &call.caller);
-        let asked = stores::Unreadable::<C>::of(store);
-        let allowed = self.guard.allows(call, &asked);
-        asked.store().filter(|_| allowed)?.revision().cloned()
+        let asked = Question { action: C::ACTION.name, resource: store.resource(), context: Vec::new() };
+        self.guard.allows(call, asked).then_some(store)?.revision().cloned()
     }
 
     /// Where the change comes from that is permitted: the repositories want to know, for history. Its

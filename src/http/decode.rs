@@ -100,8 +100,7 @@ impl Parts<'_> {
     /// # Errors
     /// When it is no name of a store.
     pub fn named_store(&self) -> Result<Option<StoreName>, Problem> {
-        let name = self.request.match_info().get("store");
-        Ok(name.map(|name| StoreName::parse("store", name)).transpose()?)
+        Ok(named_store(self.request)?)
     }
 
     /// Where clients reach this server, without a slash at its end.
@@ -118,12 +117,7 @@ impl Parts<'_> {
     /// # Errors
     /// When none is named and there is no default; when the header is no revision.
     pub fn store(&self) -> Result<StoreTarget, Problem> {
-        let name = match self.named_store()? {
-            Some(name) => name,
-            None => self.app.stores.default_store().ok_or_else(|| {
-                Invalid::new("store", "is not said, and there is no default one: name it in the path")
-            })?,
-        };
+        let name = store_of(self.request, self.app)?;
         let mut headers = self.request.headers().get_all(MinRevision::HEADER);
         let wanted = match (headers.next(), headers.next()) {
             (None, _) => None,
@@ -166,16 +160,15 @@ impl Parts<'_> {
     }
 }
 
-/// The store that a request is about which may be unreadable otherwise.
-fn store_of<C: Command>(request: &HttpRequest, app: &App) -> Option<StoreTarget> {
-    if !C::ACTION.resources.contains(&"Store") {
-        return None;
-    }
-    let name = match request.match_info().get("store") {
-        Some(name) => StoreName::parse("store", name).ok()?,
-        None => app.stores.default_store()?,
-    };
-    Some(StoreTarget::new(name, None))
+fn named_store(request: &HttpRequest) -> Result<Option<StoreName>, Invalid> {
+    request.match_info().get("store").map(|name| StoreName::parse("store", name)).transpose()
+}
+
+/// The name of the store that the path names, else of the default one.
+fn store_of(request: &HttpRequest, app: &App) -> Result<StoreName, Invalid> {
+    named_store(request)?
+        .or_else(|| app.stores.default_store())
+        .ok_or_else(|| Invalid::new("store", "is not said, and there is no default one: name it in the path"))
 }
 
 /// Leaves the revision where the answer's headers are written.
@@ -223,9 +216,11 @@ impl<C: Decode> FromRequest for Permitted<C> {
             };
             let read = read.await;
             if read.is_err()
-                && let Some(store) = store_of::<C>(&request, &state.app)
+                && C::ACTION.resources.contains(&"Store")
+                && let Ok(store) = store_of(&request, &state.app)
             {
-                tell_revision(&request, state.app.revision_for::<C>(&call, store).as_ref());
+                let revision = state.app.revision_for::<C>(&call, StoreTarget::new(store, None));
+                tell_revision(&request, revision.as_ref());
             }
             let mut command = unread.or_refuse(&call, read).await?;
             if C::BODY != Body::None {

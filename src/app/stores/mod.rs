@@ -3,10 +3,8 @@
 mod check;
 mod read;
 mod target;
-mod unreadable;
 
 pub use check::{Candidate, CandidateTexts, CheckStore, StoreReport};
 pub use read::{FoundPolicy, ListStores, ReadPolicy, ReadStore, ReloadStore, StoreFacts};
 pub(super) use target::of_its_store;
 pub use target::{MinRevision, StoreTarget};
-pub(super) use unreadable::Unreadable;

@@ -120,7 +120,7 @@ impl App {
             let Ok(name) = StoreName::parse("store", store.name()) else { continue };
             let mut target = StoreTarget::new(name.clone(), None);
             target.look(self, &call.caller);
-            if self.guard.allows(call, &ReadStore { store: target }) {
+            if self.guard.allows(call, ReadStore { store: target }.question()) {
                 readable.push(StoreFacts { name, snapshot: Arc::clone(&store.snapshot()), status: store.status() });
             }
         }
