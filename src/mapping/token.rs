@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 use super::access::{Members, Name, Refusal, Statement};
 use super::request::Mapped;
 use crate::domain::{Invalid, Timestamp, User};
-use crate::policy::{Line, Node, Snapshot, TokenIds};
+use crate::policy::{Snapshot, TokenIds};
 use crate::values::{EntityRead, Json, Missing, Reader, TypeId, Unknown};
 
 /// A question of the native API in which a token says who asks:
@@ -36,14 +36,8 @@ pub fn with_token(snapshot: &Snapshot, body: &Json, user: &User, now: Timestamp)
     }
     let known = snapshot.known();
     // Everything that the token's person is in, by the token and by what is stored.
-    let line = Line::walk(Node::NONE, |node, above| {
-        if node == Node::NONE {
-            let all = std::iter::once(&uid).chain(&parents);
-            above.extend(all.filter_map(|(of_type, id)| known.find(*of_type, id)));
-        } else {
-            above.extend_from_slice(known.parents(node));
-        }
-    });
+    let named = std::iter::once(&uid).chain(&parents);
+    let line = known.line_below(named.filter_map(|(of_type, id)| known.find(*of_type, id)));
     let is_in =
         |name: &Name| parents.contains(name) || known.find(name.0, &name.1).is_some_and(|node| line.contains(node));
     let widened = asked.entities.iter().find(|said| !said.entity.parents.is_empty() && is_in(&said.entity.uid));

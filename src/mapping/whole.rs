@@ -32,14 +32,9 @@ impl Whole {
             .ok_or_else(|| MappingError::Schema(format!("there is no entity type `{}`", entity.uid().entity_type())))?;
         let id = SmolStr::new(entity.uid().eid());
         // The entity itself has a number in the overlay of each call only.
-        let line = Line::walk(Node::NONE, |node, above| {
-            if node == Node::NONE {
-                above.extend(entity.parents().filter_map(|parent| known.find_uid(types, parent)));
-                above.extend(known.find(of_type, &id).into_iter().flat_map(|own| known.parents(own)).copied());
-            } else {
-                above.extend_from_slice(known.parents(node));
-            }
-        });
+        let parents = entity.parents().filter_map(|parent| known.find_uid(types, parent));
+        let stored = known.find(of_type, &id).into_iter().flat_map(|own| known.parents(own)).copied();
+        let line = known.line_below(parents.chain(stored));
         let ancestors: SmallVec<[Node; 8]> = line.nodes().iter().skip(1).copied().collect();
         if known.stored() > 0 {
             // What is stored may put its parents, or itself, into more than this code knows of.

@@ -328,12 +328,10 @@ impl ReadSettings {
 
 /// Removes the innermost entry of which key or value is at a byte of the file; false where there is none.
 fn remove(table: &mut DeTable<'_>, at: usize) -> bool {
-    let within = table
-        .iter_mut()
-        .any(|(_, value)| if let DeValue::Table(inner) = value.get_mut() { remove(inner, at) } else { false });
-    let found = table.iter().find(|(key, value)| key.span().contains(&at) || value.span().contains(&at));
-    match found.map(|(key, _)| key.clone()) {
-        Some(key) if !within => table.remove(&key).is_some(),
-        Some(_) | None => within,
+    let inner = |value: &mut DeValue<'_>| if let DeValue::Table(inner) = value { remove(inner, at) } else { false };
+    if table.iter_mut().any(|(_, value)| inner(value.get_mut())) {
+        return true;
     }
+    let found = table.iter().find(|(key, value)| key.span().contains(&at) || value.span().contains(&at));
+    found.map(|(key, _)| key.clone()).is_some_and(|key| table.remove(&key).is_some())
 }

@@ -31,8 +31,11 @@ pub struct PolicyFolders {
 }
 
 impl PolicyFolders {
-    /// A store's files as they are now.
-    fn files(&self, name: &str) -> Result<StoreSource, Findings> {
+    /// A store's files as they are now. This blocks.
+    ///
+    /// # Errors
+    /// What cannot be read where all else is pointless.
+    pub fn files(&self, name: &str) -> Result<StoreSource, Findings> {
         if name == CONTROL_STORE {
             return self.control_source();
         }
@@ -40,8 +43,12 @@ impl PolicyFolders {
         Ok(StoreSource::from_folder(name, &folder))
     }
 
-    /// What a store is that has these files.
-    fn judge(&self, name: &str, source: &StoreSource, pace: Pace) -> Result<Arc<Snapshot>, Findings> {
+    /// What the store would be if it had these files, by all that it is held against. Nothing is put in force. This
+    /// blocks.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn judge(&self, name: &str, source: &StoreSource, pace: Pace) -> Result<Arc<Snapshot>, Findings> {
         let snapshot = Arc::new(load_at(source, pace)?);
         if name == CONTROL_STORE {
             let misfit = |text: String| Findings::new(name, vec![Finding::of_file(name, text)]);
@@ -116,25 +123,6 @@ impl Load for PolicyFolders {
 
     fn revision(snapshot: &Snapshot) -> &str {
         snapshot.revision().as_str()
-    }
-}
-
-impl Stores<PolicyFolders> {
-    /// A store's files as they are now. This blocks.
-    ///
-    /// # Errors
-    /// What cannot be read where all else is pointless.
-    pub fn files(&self, name: &str) -> Result<StoreSource, Findings> {
-        self.load.files(name)
-    }
-
-    /// What the store would be if it had these files, by all that it is held against. Nothing is put in force. This
-    /// blocks.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub fn judge(&self, name: &str, source: &StoreSource, pace: Pace) -> Result<Arc<Snapshot>, Findings> {
-        self.load.judge(name, source, pace)
     }
 }
 

@@ -77,6 +77,11 @@ impl<L: Load> Stores<L> {
         Ok(Self { load, clock, observer, by_name, joining: Mutex::default(), refused: Mutex::default(), opened })
     }
 
+    /// How stores are loaded.
+    pub const fn loader(&self) -> &L {
+        &self.load
+    }
+
     /// A store.
     pub fn get(&self, name: &str) -> Option<Arc<Store<L>>> {
         self.by_name.load().get(name).cloned()

@@ -8,7 +8,7 @@ use crate::app::{App, AppError, Command, Permit};
 use crate::domain::Invalid;
 use crate::domain::invalid::shown;
 use crate::policy::{ActionUse, Finding, Pace, PolicyRevision, Snapshot, SourceFile, StoreSource};
-use crate::stores::{PolicyFolders, Stores, off_the_request_threads};
+use crate::stores::{PolicyFolders, off_the_request_threads};
 
 /// What is to be tried out. What is left out is taken from the version in force.
 #[derive(Debug, Clone, Default)]
@@ -77,9 +77,9 @@ impl App {
         };
         let (registry, now) = (Arc::clone(self.stores.registry()), Arc::clone(&in_force));
         let outcome = off_the_request_threads(move || {
-            let name = store.name().as_str();
-            let outcome = candidate.over(name, &now, &registry).map(|source| {
-                let judged = registry.judge(name, &source, Pace::BesideRequests);
+            let (name, folders) = (store.name().as_str(), registry.loader());
+            let outcome = candidate.over(name, &now, folders).map(|source| {
+                let judged = folders.judge(name, &source, Pace::BesideRequests);
                 judged.map_err(|findings| findings.findings)
             });
             drop(turn);
@@ -108,13 +108,13 @@ impl Candidate {
     }
 
     /// The candidate's files, with the rest of those in force.
-    fn over(self, store: &str, in_force: &Snapshot, registry: &Stores<PolicyFolders>) -> Result<StoreSource, AppError> {
+    fn over(self, store: &str, in_force: &Snapshot, folders: &PolicyFolders) -> Result<StoreSource, AppError> {
         let stored = in_force.source();
         let entities = match (self.entities, &stored.entities) {
             (Some(given), _) => Some(given),
             (None, Some(kept)) => Some(kept.clone()),
             (None, None) if in_force.stored_entities() == 0 => None,
-            (None, None) => Some(large_entities(store, in_force, registry)?),
+            (None, None) => Some(large_entities(store, in_force, folders)?),
         };
         Ok(StoreSource {
             store: store.to_owned(),
@@ -129,8 +129,8 @@ impl Candidate {
 }
 
 /// The text of entities in force that is too long to be kept: from the disk, if that still is what is in force.
-fn large_entities(store: &str, in_force: &Snapshot, registry: &Stores<PolicyFolders>) -> Result<SourceFile, AppError> {
-    let files = registry.files(store).ok().filter(|files| PolicyRevision::of(files) == *in_force.revision());
+fn large_entities(store: &str, in_force: &Snapshot, folders: &PolicyFolders) -> Result<SourceFile, AppError> {
+    let files = folders.files(store).ok().filter(|files| PolicyRevision::of(files) == *in_force.revision());
     files.and_then(|files| files.entities).ok_or_else(|| {
         AppError::Conflict("the store's files are not what is in force any more; send `entities`, too".to_owned())
     })

@@ -123,13 +123,10 @@ fn check(body: &Json, items: &[Item]) -> Result<(), Invalid> {
 /// How large a default is, times the evaluations that may need it.
 fn size_of_default(name: &str, part: Option<&Json>, items: &[Item]) -> usize {
     let Some(part) = part else { return 0 };
+    // Of these an evaluation that has the part itself may take what it must have.
+    let required: usize = ["type", "id", "name"].iter().filter_map(|name| part.get(name)).map(Json::size).sum();
     let whole = part.size();
-    let taken = |item: &Json| match (item.get(name), part) {
-        (None, _) => whole,
-        // Of these an evaluation that has the part itself may take what it must have.
-        (Some(_), part) => ["type", "id", "name"].iter().filter_map(|name| part.get(name)).map(Json::size).sum(),
-    };
-    items.iter().flatten().map(taken).sum()
+    items.iter().flatten().map(|item| if item.get(name).is_some() { required } else { whole }).sum()
 }
 
 /// Up to 1,000 evaluations by one version of the store (AuthZEN Authorization API 1.0, section 7). Without

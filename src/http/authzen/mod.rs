@@ -93,8 +93,8 @@ impl EvaluationBody {
             admin.extend(status(policy), answer.shows_policies.then(|| policy.id.clone()));
         }
         for failure in &decision.failures {
-            let which = answer.shows_policies.then(|| format!("{}: {}", failure.policy, failure.message));
-            admin.extend("500", which.or_else(|| Some(SOME_POLICY_FAILED.to_owned())));
+            let shown = || format!("{}: {}", failure.policy, failure.message);
+            admin.extend("500", Some(if answer.shows_policies { shown() } else { SOME_POLICY_FAILED.to_owned() }));
         }
         let (reason_user, reason_admin) = (user.joined(" "), admin.joined(", "));
         let context = ContextBody { id: Some(decision.id), revision, reason_user, reason_admin, error: None };

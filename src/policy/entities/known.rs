@@ -10,8 +10,8 @@ use hashbrown::HashTable;
 use smol_str::SmolStr;
 
 use super::super::pace::Breath;
-use super::Node;
 use super::cycle::find_cycle;
+use super::{Line, Node};
 use crate::values::{TypeId, Types};
 
 /// What is stored of an entity besides its parents, in the order of the names. This is kept and not
@@ -79,6 +79,15 @@ impl Known {
     /// Its parents.
     pub(crate) fn parents(&self, node: Node) -> &[Node] {
         self.rows.get(node.index()).map_or(&[], |row| &row.parents)
+    }
+
+    /// The line of an entity without a number of its own that lies in these; [`Node::NONE`] stands for it.
+    pub(crate) fn line_below(&self, these: impl IntoIterator<Item = Node>) -> Line {
+        let mut these = Some(these);
+        Line::walk(Node::NONE, |node, above| match these.take() {
+            Some(these) => above.extend(these),
+            None => above.extend_from_slice(self.parents(node)),
+        })
     }
 
     /// Whether what it lies in is settled by what is stored.
