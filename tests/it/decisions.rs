@@ -12,12 +12,6 @@ fn question(user: &str, action: &str, item: &str) -> Value {
     })
 }
 
-async fn shop(settings: &str) -> (StoreFolder, TestServer) {
-    let folder = StoreFolder::shop(settings);
-    let app = TestServer::start_with(Backend::Sqlite, folder.tweaks()).await;
-    (folder, app)
-}
-
 async fn ask(caller: &Caller, body: &Value) -> Answer {
     caller.post("/v1/is-authorized").json(body).send().await
 }
@@ -29,7 +23,7 @@ fn ids(answer: &Answer) -> Vec<String> {
 
 #[tokio::test]
 async fn a_question_that_cannot_be_read_is_refused_with_its_field() {
-    let (_folder, app) = shop("").await;
+    let (_folder, app) = StoreFolder::served_shop("").await;
     let with = |name: &str, value: Value| {
         let mut question = question("ann", "see", "hat");
         question[name] = value;
@@ -78,7 +72,7 @@ async fn a_question_that_cannot_be_read_is_refused_with_its_field() {
 
 #[tokio::test]
 async fn an_answer_has_every_field_of_the_specification() {
-    let (_folder, app) = shop("").await;
+    let (_folder, app) = StoreFolder::served_shop("").await;
     let answer = ask(&app.root(), &question("ann", "buy", "hat")).await.expect(200);
     let body = answer.json();
     let mut fields: Vec<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
@@ -96,14 +90,14 @@ async fn an_answer_has_every_field_of_the_specification() {
 
 #[tokio::test]
 async fn a_denial_is_an_answer_and_a_default_denial_has_no_policy() {
-    let (_folder, app) = shop("").await;
+    let (_folder, app) = StoreFolder::served_shop("").await;
     let denied = ask(&app.root(), &question("eve", "buy", "hat")).await.expect(200);
     assert_eq!((denied.json()["decision"].clone(), ids(&denied)), (json!("deny"), vec![]));
 }
 
 #[tokio::test]
 async fn a_forbid_that_fails_through_a_third_entity_denies_in_every_shape_of_the_question() {
-    let (_folder, app) = shop("").await;
+    let (_folder, app) = StoreFolder::served_shop("").await;
     // Nobody knows the boss of the owner of the cap.
     let cap = question("ann", "buy", "cap");
     let single = ask(&app.root(), &cap).await.expect(200);
@@ -112,7 +106,7 @@ async fn a_forbid_that_fails_through_a_third_entity_denies_in_every_shape_of_the
     let batch = json!({ "requests": [cap] });
     let batch = app.root().post("/v1/is-authorized/batch").json(&batch).send().await.expect(200).json();
     assert_eq!(batch["answers"][0]["decision"], "deny");
-    let (_folder, lenient) = shop("on_forbid_error = \"cedar\"\n").await;
+    let (_folder, lenient) = StoreFolder::served_shop("on_forbid_error = \"cedar\"\n").await;
     let skipped = ask(&lenient.root(), &cap).await.expect(200);
     assert_eq!((skipped.json()["decision"].clone(), ids(&skipped)), (json!("allow"), vec!["staff".to_owned()]));
     assert_eq!(skipped.json()["errors"][0]["policy"], "owner-too-low", "it is told all the same");
@@ -120,7 +114,7 @@ async fn a_forbid_that_fails_through_a_third_entity_denies_in_every_shape_of_the
 
 #[tokio::test]
 async fn nobody_is_put_into_a_group_and_nothing_stored_is_replaced() {
-    let (_folder, app) = shop("").await;
+    let (_folder, app) = StoreFolder::served_shop("").await;
     let with = |entities: Value| {
         let mut question = question("bob", "buy", "hat");
         question["entities"] = entities;
@@ -140,7 +134,7 @@ async fn nobody_is_put_into_a_group_and_nothing_stored_is_replaced() {
     hat["entities"] = json!([{ "uid": "User::\"ann\"", "attrs": { "level": 1 }, "parents": ["Group::\"staff\""] }]);
     assert_eq!(ask(&app.root(), &hat).await.expect(200).json()["decision"], "allow");
     // Where the callers are the source of truth, they are.
-    let (_folder, trusting) = shop("request_attributes = \"override\"\n").await;
+    let (_folder, trusting) = StoreFolder::served_shop("request_attributes = \"override\"\n").await;
     assert_eq!(ask(&trusting.root(), &hat).await.expect(200).json()["decision"], "deny");
     let joined = json!([{ "uid": "User::\"bob\"", "parents": ["Group::\"night\""] }]);
     assert_eq!(ask(&trusting.root(), &with(joined)).await.expect(200).json()["decision"], "allow");
@@ -148,7 +142,7 @@ async fn nobody_is_put_into_a_group_and_nothing_stored_is_replaced() {
 
 #[tokio::test]
 async fn a_principal_of_the_request_is_in_the_groups_of_its_groups() {
-    let (_folder, app) = shop("").await;
+    let (_folder, app) = StoreFolder::served_shop("").await;
     let mut new = question("new", "buy", "hat");
     new["entities"] = json!([
         { "uid": "User::\"new\"", "parents": ["Group::\"interns\""] },
@@ -159,7 +153,7 @@ async fn a_principal_of_the_request_is_in_the_groups_of_its_groups() {
 
 #[tokio::test]
 async fn a_batch_is_answered_in_order_by_one_version_and_one_broken_item_spoils_no_other() {
-    let (_folder, app) = shop("").await;
+    let (_folder, app) = StoreFolder::served_shop("").await;
     let post = |body: Value| app.root().post("/v1/is-authorized/batch").json(&body).send();
     for (body, field) in [
         (json!({}), "requests"),
@@ -186,7 +180,7 @@ async fn a_batch_is_answered_in_order_by_one_version_and_one_broken_item_spoils_
 
 #[tokio::test]
 async fn an_item_that_cannot_be_read_spoils_no_other_either() {
-    let (_folder, app) = shop("").await;
+    let (_folder, app) = StoreFolder::served_shop("").await;
     let good = question("ann", "buy", "hat").to_string();
     let twice = good.replace("\"action\"", "\"principal\": \"User::\\\"bob\\\"\", \"action\"");
     let deep = format!("{{\"context\": {}{}}}", "[".repeat(200), "]".repeat(200));
@@ -209,7 +203,7 @@ async fn an_item_that_cannot_be_read_spoils_no_other_either() {
 
 #[tokio::test]
 async fn only_those_who_may_ask_are_answered_and_only_some_see_policies() {
-    let (_folder, app) = shop("").await;
+    let (_folder, app) = StoreFolder::served_shop("").await;
     let cap = question("ann", "buy", "cap");
     assert_eq!(ask(&app.anonymous(), &cap).await.expect(401).code(), "unauthenticated");
     ask(&app.instance_key("viewer").await, &cap).await.expect(403);
@@ -245,7 +239,7 @@ async fn a_tenant_asks_only_stores_that_are_opened_to_it() {
 
 #[tokio::test]
 async fn gatewoods_own_store_is_never_asked() {
-    let (_folder, app) = shop("").await;
+    let (_folder, app) = StoreFolder::served_shop("").await;
     let whoever = json!({ "principal": "Gatewood::Anonymous::\"a\"", "action": "Gatewood::Action::\"ReadHealth\"",
         "resource": "Gatewood::Instance::\"i\"" });
     app.root().post("/v1/stores/gatewood/is-authorized").json(&whoever).send().await.expect(404);
@@ -260,8 +254,7 @@ async fn gatewoods_own_store_is_never_asked() {
 #[tokio::test]
 async fn a_request_names_the_store_where_there_are_several_and_no_default() {
     let folder = StoreFolder::shop("");
-    folder.write("second/schema.cedarschema", "entity U, R; action a appliesTo { principal: U, resource: R };");
-    folder.write("second/p.cedar", "permit (principal, action, resource);");
+    folder.add_second();
     let app = TestServer::start_with(Backend::Sqlite, folder.tweaks()).await;
     let see = question("ann", "see", "hat");
     assert_eq!(ask(&app.root(), &see).await.expect(400).field(), "store");
@@ -284,7 +277,7 @@ async fn a_request_names_the_store_where_there_are_several_and_no_default() {
 
 #[tokio::test]
 async fn questions_are_recorded_with_what_the_guard_said() {
-    let (_folder, app) = shop("").await;
+    let (_folder, app) = StoreFolder::served_shop("").await;
     let answer = ask(&app.root(), &question("ann", "buy", "hat")).await.expect(200);
     let decisions = app.decisions();
     let _database = app.stop().await;
@@ -303,7 +296,7 @@ async fn questions_are_recorded_with_what_the_guard_said() {
 
 #[tokio::test]
 async fn odd_names_are_names() {
-    let (_folder, app) = shop("").await;
+    let (_folder, app) = StoreFolder::served_shop("").await;
     for id in [
         "",
         " ",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Backend, Caller, SHOP_POLICIES, StoreFolder, TestServer};
+use crate::support::{Answer, Caller, SHOP_POLICIES, StoreFolder, TestServer};
 
 /// What the shop will have more.
 const LATER: &str = "@id(\"later\") permit (principal, action, resource is Shop::Item);";
@@ -13,12 +13,6 @@ const NEVER: &str = "00000000000000000000000000000000000000000000000000000000000
 
 fn see() -> Value {
     json!({ "principal": "User::\"ann\"", "action": "Action::\"see\"", "resource": "Item::\"hat\"" })
-}
-
-async fn shop() -> (StoreFolder, TestServer) {
-    let folder = StoreFolder::shop("");
-    let app = TestServer::start_with(Backend::Sqlite, folder.tweaks()).await;
-    (folder, app)
 }
 
 fn wanting(caller: &Caller, revision: &str) -> Caller {
@@ -42,7 +36,7 @@ async fn ask_while(app: &TestServer, caller: &Caller, candidate: Value, change: 
 
 #[tokio::test]
 async fn who_may_not_ask_waits_for_no_revision_and_learns_of_none() {
-    let (_folder, app) = shop().await;
+    let (_folder, app) = StoreFolder::served_shop("").await;
     let acme = app.tenant("Acme").await;
     let theirs = wanting(&app.key(&acme, "pep").await, NEVER);
     let missing = theirs.post("/v1/stores/nowhere/is-authorized").json(&see()).send().await.expect(403);
@@ -66,7 +60,7 @@ async fn who_may_not_ask_waits_for_no_revision_and_learns_of_none() {
 
 #[tokio::test]
 async fn who_may_ask_is_told_the_revision_with_every_answer() {
-    let (_folder, app) = shop().await;
+    let (_folder, app) = StoreFolder::served_shop("").await;
     let pep = app.instance_key("pep").await;
     let now = ask(&pep).await.expect(200).header("gatewood-revision").unwrap();
     let path = "/v1/stores/shop/is-authorized";
@@ -93,7 +87,7 @@ async fn who_may_ask_is_told_the_revision_with_every_answer() {
 
 #[tokio::test]
 async fn a_revision_that_was_in_force_satisfies_and_another_is_a_conflict() {
-    let (folder, app) = shop().await;
+    let (folder, app) = StoreFolder::served_shop("").await;
     let root = app.root();
     let first = ask(&root).await.expect(200).header("gatewood-revision").unwrap();
     folder.write("shop/later.cedar", LATER);
@@ -106,7 +100,7 @@ async fn a_revision_that_was_in_force_satisfies_and_another_is_a_conflict() {
 
 #[tokio::test]
 async fn a_revision_that_comes_while_a_request_waits_answers_it() {
-    let (folder, app) = shop().await;
+    let (folder, app) = StoreFolder::served_shop("").await;
     let candidate = json!({ "policies": { "shop.cedar": SHOP_POLICIES, "later.cedar": LATER } });
     let change = async || folder.write("shop/later.cedar", LATER);
     let answer = ask_while(&app, &app.instance_key("pep").await, candidate, change).await;
@@ -116,7 +110,7 @@ async fn a_revision_that_comes_while_a_request_waits_answers_it() {
 
 #[tokio::test]
 async fn a_key_that_is_revoked_while_its_request_waits_is_not_answered() {
-    let (folder, app) = shop().await;
+    let (folder, app) = StoreFolder::served_shop("").await;
     let key = app.make_key(None, &json!({ "name": "gateway", "roles": ["pep"] })).await;
     let (pep, id) = (app.with_key(key["key"].as_str().unwrap()), key["id"].as_str().unwrap());
     let candidate = json!({ "policies": { "shop.cedar": SHOP_POLICIES, "later.cedar": LATER } });
@@ -130,7 +124,7 @@ async fn a_key_that_is_revoked_while_its_request_waits_is_not_answered() {
 
 #[tokio::test]
 async fn a_store_that_is_closed_while_a_request_waits_does_not_answer_it() {
-    let (folder, app) = shop().await;
+    let (folder, app) = StoreFolder::served_shop("").await;
     let acme = app.tenant("Acme").await;
     folder.write("shop/store.toml", &format!("tenants = [\"{acme}\"]\n"));
     app.root().post("/v1/stores/shop/reload").send().await.expect(200);

@@ -6,12 +6,6 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Backend, StoreFolder, TestServer, Tweaks};
 
-async fn shop() -> (StoreFolder, TestServer) {
-    let folder = StoreFolder::shop("");
-    let app = TestServer::start_with(Backend::Sqlite, folder.tweaks()).await;
-    (folder, app)
-}
-
 async fn store(app: &TestServer) -> Value {
     app.root().get("/v1/stores/shop").send().await.expect(200).json()
 }
@@ -54,7 +48,7 @@ async fn a_store_that_is_broken_at_start_is_refused_with_every_finding() {
 
 #[tokio::test]
 async fn what_is_saved_is_in_force_by_itself_and_what_is_broken_is_not() {
-    let (folder, app) = shop().await;
+    let (folder, app) = StoreFolder::served_shop("").await;
     let before = store(&app).await;
     assert_eq!((&before["health"], &before["policies"], &before["entities"]), (&json!("ok"), &json!(3), &json!(5)));
     folder.write("shop/shop.cedar", "@id(\"nobody\") forbid (principal, action, resource);");
@@ -80,7 +74,7 @@ async fn what_is_saved_is_in_force_by_itself_and_what_is_broken_is_not() {
 
 #[tokio::test]
 async fn a_folder_that_goes_away_leaves_what_was_in_force() {
-    let (folder, app) = shop().await;
+    let (folder, app) = StoreFolder::served_shop("").await;
     std::fs::rename(folder.path("shop"), folder.path(".gone")).unwrap();
     let gone = until(&app, |now| now["health"] == "failed").await;
     assert!(gone["error"]["findings"][0]["message"].as_str().unwrap().contains("gone"), "{gone:#}");
@@ -91,7 +85,7 @@ async fn a_folder_that_goes_away_leaves_what_was_in_force() {
 
 #[tokio::test]
 async fn a_new_folder_is_a_new_store() {
-    let (folder, app) = shop().await;
+    let (folder, app) = StoreFolder::served_shop("").await;
     app.root().get("/v1/stores/fresh").send().await.expect(404);
     folder.write(".fresh/schema.cedarschema", "entity U, R; action a appliesTo { principal: U, resource: R };");
     folder.write(".fresh/p.cedar", "permit (principal, action, resource);");
@@ -132,7 +126,7 @@ async fn the_control_planes_policies_are_loaded_again_too_and_never_such_that_do
 
 #[tokio::test]
 async fn a_candidate_is_reported_on_and_nothing_is_put_in_force() {
-    let (_folder, app) = shop().await;
+    let (_folder, app) = StoreFolder::served_shop("").await;
     let check = |body: Value| app.root().post("/v1/stores/shop/check").json(&body).send();
     let before = store(&app).await;
     let as_it_is = check(json!({})).await.expect(200).json();
@@ -156,7 +150,7 @@ async fn a_candidate_is_reported_on_and_nothing_is_put_in_force() {
 
 #[tokio::test]
 async fn a_candidate_is_judged_by_the_text_that_was_sent() {
-    let (folder, app) = shop().await;
+    let (folder, app) = StoreFolder::served_shop("").await;
     let check = |body: String| app.root().post("/v1/stores/shop/check").raw_json(body).send();
     let twice =
         "{ \"entities\": [\n  { \"uid\": \"Shop::Group::\\\"g\\\"\",\n    \"parents\": [], \"parents\": [] }] }";
@@ -174,7 +168,7 @@ async fn a_candidate_is_judged_by_the_text_that_was_sent() {
 
 #[tokio::test]
 async fn a_candidate_has_no_file_that_the_service_would_pass_over() {
-    let (_folder, app) = shop().await;
+    let (_folder, app) = StoreFolder::served_shop("").await;
     let forbid = "forbid (principal, action, resource);";
     for name in ["b.ceder", "", "../../x.cedar", "a/.h/x.cedar", ".hidden.cedar", "a//b.cedar", "/a.cedar", "a.json"] {
         for (kind, text) in [("policies", forbid), ("schemas", "entity A;")] {
@@ -230,8 +224,7 @@ async fn many_stored_entities_are_held_against_a_candidate_too() {
 #[tokio::test]
 async fn a_pipe_among_the_files_is_a_finding_and_stops_no_other_store() {
     let folder = StoreFolder::shop("");
-    folder.write("second/schema.cedarschema", "entity U, R; action a appliesTo { principal: U, resource: R };");
-    folder.write("second/p.cedar", "permit (principal, action, resource);");
+    folder.add_second();
     let app = TestServer::start_with(Backend::Sqlite, folder.tweaks()).await;
     let made = std::process::Command::new("mkfifo").arg(folder.path("shop/pipe.cedar")).status().unwrap();
     assert!(made.success());
@@ -246,7 +239,7 @@ async fn a_pipe_among_the_files_is_a_finding_and_stops_no_other_store() {
 
 #[tokio::test]
 async fn stores_are_read_by_those_who_look_after_policies() {
-    let (_folder, app) = shop().await;
+    let (_folder, app) = StoreFolder::served_shop("").await;
     let tenant = app.tenant("Acme").await;
     let (security, pep, theirs) =
         (app.instance_key("security").await, app.instance_key("pep").await, app.key(&tenant, "security").await);
@@ -274,7 +267,7 @@ async fn stores_are_read_by_those_who_look_after_policies() {
 
 #[tokio::test]
 async fn somebody_elses_folder_works_without_the_shipped_one() {
-    let (_folder, app) = shop().await;
+    let (_folder, app) = StoreFolder::served_shop("").await;
     let names = app.root().get("/v1/stores").send().await.expect(200).json();
     assert_eq!(names["items"].as_array().unwrap().len(), 2, "{names:#}");
     assert_eq!(see(&app).await.expect(200).json()["store"], "shop");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::Tweaks;
+use super::{Backend, TestServer, Tweaks};
 
 /// A root with stores. It is gone when this is dropped.
 pub(crate) struct StoreFolder {
@@ -61,6 +61,19 @@ impl StoreFolder {
             folder.write("shop/store.toml", settings);
         }
         folder
+    }
+
+    /// The shop, and a server that has it.
+    pub(crate) async fn served_shop(settings: &str) -> (Self, TestServer) {
+        let folder = Self::shop(settings);
+        let app = TestServer::start_with(Backend::Sqlite, folder.tweaks()).await;
+        (folder, app)
+    }
+
+    /// Adds the store `second`, in which everything is permitted.
+    pub(crate) fn add_second(&self) {
+        self.write("second/schema.cedarschema", "entity U, R; action a appliesTo { principal: U, resource: R };");
+        self.write("second/p.cedar", "permit (principal, action, resource);");
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
