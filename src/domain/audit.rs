@@ -192,10 +192,11 @@ impl AuditEventId {
         Self::of(at, 0)
     }
 
-    /// This id, moved to the microsecond after another one's, if it does not come after it.
+    /// This id, moved to the microsecond after another one's, if its time does not come after it. Of two
+    /// ids of one microsecond chance would say which is the greater one.
     #[must_use]
     pub fn coming_after(self, other: Self) -> Self {
-        if self > other {
+        if self.time() > other.time() {
             return self;
         }
         let (_, random) = self.uuid().as_u64_pair();
@@ -243,6 +244,8 @@ mod tests {
             let moved = earlier.coming_after(later);
             prop_assert!(moved > later);
             prop_assert_eq!(moved.time(), at(one + by + 1));
+            let at_once = AuditEventId::at(at(one), &entropy).coming_after(earlier);
+            prop_assert_eq!(at_once.time(), at(one + 1));
             prop_assert_eq!(later.uuid().get_version_num(), 7);
             prop_assert_eq!(later.uuid().get_variant(), uuid::Variant::RFC4122);
         }
