@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::support::{Answer, Backend, Caller, Raw, Running, TestDatabase, TestServer, gatewood, on_both, run};
+use crate::support::{Answer, Backend, Caller, Raw, Running, TestDatabase, TestServer, gatewood, on_both, run, time};
 
 /// How many events there are, whoever may read them.
 fn count(raw: &mut Raw) -> i64 {
@@ -77,8 +77,7 @@ impl<'a> Watch<'a> {
         assert_eq!(event, shown);
         let decision = event["decision_id"].as_str().unwrap();
         assert!(uuid::Uuid::try_parse(decision).is_ok_and(|id| !id.is_nil()), "{decision}");
-        let at = chrono::DateTime::parse_from_rfc3339(event["at"].as_str().unwrap()).unwrap();
-        assert!((chrono::Utc::now() - at.to_utc()).num_seconds().abs() < 60, "{event}");
+        assert!((chrono::Utc::now() - time(&event["at"])).num_seconds().abs() < 60, "{event}");
     }
 }
 
@@ -434,8 +433,7 @@ on_both! {
         let actor = all.iter().find(|event| event["changes"]["client_id"]["to"] == "b").unwrap()["actor"].clone();
         let at = |n: usize| all[n]["at"].as_str().unwrap();
         let plus = at(1).replace('Z', "%2B00:00");
-        let elsewhere = chrono::DateTime::parse_from_rfc3339(at(1)).unwrap();
-        let elsewhere = elsewhere.with_timezone(&chrono::FixedOffset::west_opt(5 * 3600).unwrap()).to_rfc3339();
+        let elsewhere = time(&all[1]["at"]).with_timezone(&chrono::FixedOffset::west_opt(5 * 3600).unwrap()).to_rfc3339();
         let cases: Vec<(String, Picks<'_>)> = vec![
             ("action=UpsertOidcConfig".to_owned(), Box::new(|event| event["action"] == "UpsertOidcConfig")),
             (format!("actor={}", actor.as_str().unwrap()), Box::new(|event| event["actor"] == actor)),
@@ -446,13 +444,13 @@ on_both! {
                 format!("resource_type=OidcConfig&resource_id={one}&actor={}&action=UpsertOidcConfig", actor.as_str().unwrap()),
                 Box::new(|event| event["action"] == "UpsertOidcConfig" && event["tenant_id"] == json!(one)),
             ),
-            (format!("since={}", at(2)), Box::new(|event| event["at"].as_str().unwrap() >= at(2))),
-            (format!("until={}", at(2)), Box::new(|event| event["at"].as_str().unwrap() < at(2))),
-            (format!("since={plus}"), Box::new(|event| event["at"].as_str().unwrap() >= at(1))),
-            (format!("since={elsewhere}"), Box::new(|event| event["at"].as_str().unwrap() >= at(1))),
+            (format!("since={}", at(2)), Box::new(|event| time(&event["at"]) >= time(&all[2]["at"]))),
+            (format!("until={}", at(2)), Box::new(|event| time(&event["at"]) < time(&all[2]["at"]))),
+            (format!("since={plus}"), Box::new(|event| time(&event["at"]) >= time(&all[1]["at"]))),
+            (format!("since={elsewhere}"), Box::new(|event| time(&event["at"]) >= time(&all[1]["at"]))),
             (
                 format!("since={}&until={}", at(3), at(1)),
-                Box::new(|event| (at(3)..at(1)).contains(&event["at"].as_str().unwrap())),
+                Box::new(|event| (time(&all[3]["at"])..time(&all[1]["at"])).contains(&time(&event["at"]))),
             ),
         ];
         for (query, picks) in cases {
@@ -528,12 +526,12 @@ on_both! {
         events.reverse();
         assert_eq!(events.len(), done + 1);
         let mut name = Value::Null;
-        let mut at = String::new();
+        let mut at = chrono::DateTime::UNIX_EPOCH;
         for event in &events {
             assert_eq!(event["changes"]["name"]["from"], name, "{events:#?}");
             name = event["changes"]["name"]["to"].clone();
-            assert!(at.as_str() < event["at"].as_str().unwrap(), "{events:#?}");
-            event["at"].as_str().unwrap().clone_into(&mut at);
+            assert!(at < time(&event["at"]), "{events:#?}");
+            at = time(&event["at"]);
             if event["action"] == "UpdateTenant" {
                 assert_eq!(event["request_id"], json!(format!("writer-{}", name.as_str().unwrap())));
             }

@@ -1,5 +1,6 @@
 //! What a server answered, with questions that tests ask of it.
 
+use chrono::{DateTime, Utc};
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
@@ -59,4 +60,11 @@ impl Answer {
         let first = values.next()?.to_str().ok()?.to_owned();
         values.next().is_none().then_some(first)
     }
+}
+
+/// A time of an answer, to compare with others: as texts they do not sort, since `.5Z` comes after `.51Z`.
+#[track_caller]
+pub(crate) fn time(json: &Value) -> DateTime<Utc> {
+    let at = json.as_str().unwrap_or_else(|| panic!("{json} is no time"));
+    at.parse().unwrap_or_else(|error| panic!("{error}: {at}"))
 }

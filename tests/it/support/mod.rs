@@ -12,7 +12,7 @@ mod server;
 mod store_folder;
 mod wire;
 
-pub(crate) use answer::Answer;
+pub(crate) use answer::{Answer, time};
 pub(crate) use authority::{Authority, Issued};
 pub(crate) use caller::{Caller, Request};
 pub(crate) use collector::Collector;
