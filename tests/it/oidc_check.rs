@@ -1,14 +1,10 @@
 //! `POST /v1/oidc-config/check`.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use gatewood::domain::Clock;
-use gatewood::server::Ambient;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Backend, Behaviour, Caller, TestIssuer, TestServer, Tweaks, on_both};
+use crate::support::{Answer, Backend, Behaviour, Caller, Hands, TestIssuer, TestServer, Tweaks, on_both};
 
 const PATH: &str = "/v1/oidc-config/check";
 const ALL: [&str; 9] =
@@ -196,7 +192,10 @@ async fn faults_of_a_connection_are_told_without_a_name_of_the_certificate() {
     let answer = check(&in_a_new_tenant(&app).await, other.url()).await;
     assert_eq!(failed(&answer).0, "connection");
     assert!(!answer.text.contains("hunter2"), "{answer:#?}");
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // Nobody listens there, and nobody else can come to.
+    let held = tokio::net::TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let closed = held.local_addr().unwrap();
     let answer = check(&in_a_new_tenant(&app).await, &format!("https://{closed}")).await;
     assert_eq!(failed(&answer), ("connection".to_owned(), "no connection could be made".to_owned()));
 }
@@ -232,13 +231,8 @@ async fn a_refused_address_tells_nothing_of_the_network_this_runs_in() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_tries_out_a_few_times_a_minute_and_its_neighbour_is_not_held_up() {
     let issuer = TestIssuer::start().await;
-    let ahead = Arc::new(AtomicI64::new(0));
-    let clock = Clock::from_fn({
-        let ahead = Arc::clone(&ahead);
-        move || chrono::Utc::now() + chrono::TimeDelta::seconds(ahead.load(Ordering::SeqCst))
-    });
-    let ambient = Ambient { clock, ..Ambient::system() };
-    let app = TestServer::start_with(Backend::Sqlite, Tweaks { ambient, flags: issuer.trust() }).await;
+    let hands = Hands::default();
+    let app = TestServer::start_with(Backend::Sqlite, Tweaks { ambient: hands.ambient(), flags: issuer.trust() }).await;
     let (one, two) = (in_a_new_tenant(&app).await, in_a_new_tenant(&app).await);
     let trial = json!({ "issuer_url": issuer.url() });
     for _ in 0..6 {
@@ -247,13 +241,13 @@ async fn a_tenant_tries_out_a_few_times_a_minute_and_its_neighbour_is_not_held_u
     let asked = issuer.requests();
     let limited = one.post(PATH).json(&trial).send().await.expect(429);
     assert_eq!((limited.code(), limited.notices()), ("rate_limited".to_owned(), Vec::new()));
-    let wait: i64 = limited.header("retry-after").unwrap().parse().unwrap();
+    let wait: u64 = limited.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
     assert_eq!(issuer.requests(), asked);
     // What is no check does not count, and does not get through either.
     one.post(PATH).json(&json!({ "issuer_url": "nonsense" })).send().await.expect(400);
     check(&two, issuer.url()).await;
-    ahead.fetch_add(wait, Ordering::SeqCst);
+    hands.pass(Duration::from_secs(wait));
     check(&one, issuer.url()).await;
 }
 

@@ -12,7 +12,7 @@ mod withdrawn;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
-use crate::support::{Backend, Caller, TestIssuer, TestServer, Tweaks};
+use crate::support::{Backend, Caller, Hands, TestIssuer, TestServer, Tweaks};
 
 /// The audience of the instance's issuer.
 const AUDIENCE: &str = "gatewood";
@@ -26,6 +26,8 @@ struct World {
     ours: TestIssuer,
     /// Whom tenants may trust.
     theirs: TestIssuer,
+    /// The clock of the server. That of the issuers goes on as usual.
+    hands: Hands,
 }
 
 /// The configuration of a server that trusts an issuer.
@@ -49,8 +51,9 @@ impl World {
         let (ours, theirs) = (TestIssuer::start().await, TestIssuer::start().await);
         let mut flags = trusting(&ours);
         flags.extend(more.iter().map(|(key, value)| (*key, (*value).to_owned())));
-        let app = TestServer::start_with(backend, Tweaks { flags, ..Tweaks::default() }).await;
-        Self { app, ours, theirs }
+        let hands = Hands::default();
+        let app = TestServer::start_with(backend, Tweaks { flags, ambient: hands.ambient() }).await;
+        Self { app, ours, theirs, hands }
     }
 
     /// Somebody with a token of the instance's issuer that has these claims and is good otherwise.
