@@ -254,7 +254,7 @@ async fn a_postgres_that_cannot_be_reached_is_an_error_at_start_that_says_where_
     for text in [&error, &denied, &absent] {
         assert!(!text.contains("hunter2") && !text.contains(&right) && !text.contains('\n'), "{text}");
     }
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -266,7 +266,7 @@ async fn a_postgres_that_is_silent_at_start_is_given_up() {
     let began = Instant::now();
     let error = start_error(Backend::Postgres, database, vec![]).await;
     assert!(error.contains("timeout expired"), "{error}");
-    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
 // PostgreSQL away while the service runs.
