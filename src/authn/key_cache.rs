@@ -93,7 +93,8 @@ mod tests {
 
     #[test]
     fn a_moved_epoch_forgets_and_an_old_confirmation_does_not_count() {
-        let fresh = Arc::new(Freshness::new(Duration::from_millis(20)));
+        let fresh_for = Duration::from_mins(1);
+        let fresh = Arc::new(Freshness::new(fresh_for));
         let cache = KeyCache::new(10, Arc::clone(&fresh));
         let id = put(&cache, fresh.generation());
         assert!(cache.get(id).is_none(), "nothing is confirmed yet");
@@ -104,7 +105,7 @@ mod tests {
         fresh.confirm(Instant::now(), 2);
         assert!(cache.get(id).is_none(), "the epoch moved");
         let id = put(&cache, fresh.generation());
-        std::thread::sleep(Duration::from_millis(30));
+        fresh.confirm(Instant::now().checked_sub(fresh_for).unwrap(), 2);
         assert!(cache.get(id).is_none(), "the confirmation is old");
     }
 }

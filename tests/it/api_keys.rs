@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Backend, TestServer, Tweaks, on_both};
+use crate::support::{Backend, Hands, TestServer, Tweaks, on_both};
 
 on_both! {
     async fn a_key_is_shown_once_and_works(app) {
@@ -81,16 +81,19 @@ on_both! {
     }
 
     async fn an_expired_key_does_not_work(app) {
+        let hands = Hands::default();
+        let ambient = hands.ambient();
+        let app = TestServer::start_with(app.backend, Tweaks { ambient, ..Tweaks::default() }).await;
         let tenant = app.tenant("Acme").await;
         let root = app.root().about(&tenant);
         let past = json!({ "name": "ci", "expires_at": "2020-01-01T00:00:00Z" });
         assert_eq!(root.post("/v1/api-keys").json(&past).send().await.expect(400).field(), "expires_at");
-        let soon = chrono::Utc::now() + chrono::Duration::milliseconds(700);
+        let soon = chrono::Utc::now() + chrono::Duration::hours(1);
         let body = json!({ "name": "ci", "roles": ["viewer"], "expires_at": soon.to_rfc3339() });
         let made = app.make_key(Some(&tenant), &body).await;
         let holder = app.with_key(made["key"].as_str().unwrap()).about(&tenant);
         holder.get("/v1/whoami").send().await.expect(200);
-        tokio::time::sleep(std::time::Duration::from_millis(800)).await;
+        hands.pass(std::time::Duration::from_hours(1));
         holder.get("/v1/whoami").send().await.expect(401);
     }
 

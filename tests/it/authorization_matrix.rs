@@ -1,6 +1,7 @@
 //! Every route, as every caller: one text file that a security engineer can read.
 
 use std::fmt::Write;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use gatewood::grpc::methods;
 use gatewood::http::{Route, routes};
@@ -111,7 +112,8 @@ fn body(route: &Route) -> Option<Value> {
         }
         "AddOidcSettings" | "UpdateOidcSettings" => {
             // Another one each time: an update that changes nothing is an error.
-            let id_token = format!("{}.5s", uuid::Uuid::now_v7().as_u128() % 86_400);
+            static SECONDS: AtomicU32 = AtomicU32::new(0);
+            let id_token = format!("{}.5s", SECONDS.fetch_add(1, Ordering::SeqCst));
             Some(json!({ "accessTokenLifetime": "3600s", "idTokenLifetime": id_token,
                 "refreshTokenIdleExpiration": "1s", "refreshTokenExpiration": "1s" }))
         }

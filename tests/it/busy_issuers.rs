@@ -66,7 +66,7 @@ fn start_asking(world: &Arc<World>, tenant: TenantId, url: String) -> tokio::tas
 }
 
 async fn until_connected(mute: &Mute, connections: usize) {
-    for _ in 0..200 {
+    for _ in 0..500 {
         if mute.connections() == connections {
             return;
         }

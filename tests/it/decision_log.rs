@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use serde_json::{Value, json};
@@ -143,10 +143,10 @@ async fn a_question_takes_as_long_as_its_request_and_its_decision_as_long_as_its
     let metrics = app.root().get("/metrics").send().await.expect(200).text;
     let sum = r#"gatewood_decision_duration_seconds_sum{store="photoflash"} "#;
     let decided = metrics.lines().find_map(|line| line.strip_prefix(sum)).unwrap().parse::<f64>().unwrap();
-    assert!(decided < LATE.as_secs_f64(), "{decided} s");
     let records = stopped(app).await;
     let record = records.iter().find(|record| record["channel"] == "rest").unwrap();
-    assert!(record["total_us"].as_u64().unwrap() >= u64::try_from(LATE.as_micros()).unwrap(), "{record:#}");
+    let whole = Duration::from_micros(record["total_us"].as_u64().unwrap());
+    assert!(whole >= Duration::from_secs_f64(decided) + LATE, "{decided} s of {record:#}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -234,11 +234,14 @@ async fn under_drop_a_sink_that_fails_delays_nobody_and_the_log_says_so() {
     let variables = [("GATEWOOD_DECISION_LOG_PATH", "/dev/full"), ("GATEWOOD_DECISION_LOG_QUEUE", "1")];
     let server =
         Running::start(gatewood(database.folder.path(), &["serve", "--listen", "127.0.0.1:0"]).envs(variables));
+    let (stranger, began) = (server.anonymous(), Instant::now());
     for _ in 0..20 {
-        server.anonymous().get("/v1/whoami").send().await.expect(401);
+        stranger.get("/v1/whoami").send().await.expect(401);
     }
     let log = server.stop();
-    assert_eq!(log.matches("the decision log cannot be written").count(), 1, "{log}");
+    // Every ten seconds, whatever happens meanwhile.
+    let most = 1 + usize::try_from(began.elapsed().as_secs() / 10).unwrap();
+    assert!((1..=most).contains(&log.matches("the decision log cannot be written").count()), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

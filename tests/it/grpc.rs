@@ -162,7 +162,7 @@ on_both! {
         ] {
             let said = tokio::task::block_in_place(|| {
                 let mut stream = TcpStream::connect(&address).unwrap();
-                stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+                stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
                 let _ = stream.write_all(sent.as_bytes());
                 let mut said = vec![0; 4096];
                 let length = stream.read(&mut said).unwrap_or_default();

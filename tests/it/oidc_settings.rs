@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, Relay, TestDatabase, TestServer, Tweaks, Wire, on_both};
+use crate::support::{Answer, Ask, TestServer, Wire, on_both};
 
 const PATH: &str = "/admin/v1/settings/oidc";
 
@@ -135,14 +135,7 @@ on_both! {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_database_is_away_it_is_unavailable_on_every_wire() {
-    let relay = Relay::start().await;
-    let mut database = TestDatabase::new(crate::support::Backend::Postgres);
-    database.url = relay.through(&database.url);
-    let flags = vec![("database.wait", "1s".to_owned())];
-    let tweaks = Tweaks { flags, ..Tweaks::default() };
-    let app = TestServer::try_start(crate::support::Backend::Postgres, database, tweaks)
-        .await
-        .unwrap_or_else(|(error, _)| panic!("{error}"));
+    let (app, relay) = TestServer::behind_a_relay(Vec::new()).await;
     relay.cut();
     for wire in Wire::ALL {
         let said = app.ask(wire, &app.root(), Ask::Get).await;

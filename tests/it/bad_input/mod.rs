@@ -43,7 +43,7 @@ fn raw(app: &TestServer, head: &str, body: impl AsRef<[u8]>) -> String {
     let head = head.replace("KEY", &app.root_key).replace('\n', "\r\n");
     let mut bytes = format!("{head}\r\nConnection: close\r\n\r\n").into_bytes();
     bytes.extend_from_slice(body.as_ref());
-    said(app, &bytes, Duration::from_secs(5))
+    said(app, &bytes, Duration::from_secs(20))
 }
 
 /// The statuses of the answers in what was said.

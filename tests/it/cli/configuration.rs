@@ -205,7 +205,7 @@ async fn there_are_never_more_connections_than_configured() {
         }
         let count = database.raw().number(
             "SELECT count(*)::text AS value FROM pg_stat_activity \
-             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+             WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
         );
         assert!((at_least..=at_most).contains(&count), "{connections}: {count}");
     }
@@ -214,32 +214,40 @@ async fn there_are_never_more_connections_than_configured() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn database_wait_says_when_a_busy_database_is_given_up() {
     let effect = Effect(tempfile::tempdir().unwrap());
-    let server = effect.start(&[("GATEWOOD_DATABASE_WAIT", "100ms")]);
+    let server = effect.start(&[("GATEWOOD_DATABASE_WAIT", "1s")]);
     let root = server.with_key(&effect.key());
     let path = effect.path().join("gatewood.db");
     let mut raw = Raw::Sqlite(diesel::Connection::establish(path.to_str().unwrap()).unwrap());
     raw.execute("BEGIN EXCLUSIVE");
     let body = json!({ "name": "x" });
     let first = tokio::spawn(root.post("/v1/tenants").json(&body).send());
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let began = std::time::Instant::now();
+    root.until_somebody_writes().await;
     root.post("/v1/tenants").json(&body).send().await.expect(503);
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    // SQLite waits two seconds for a lock, so who waited for the first one would have come after it.
+    assert!(!first.is_finished());
     first.await.unwrap().expect(503);
 }
 
 #[test]
 fn there_are_as_many_workers_as_configured() {
-    let workers = |workers: &str| {
+    let workers = |workers: &str, at_least: usize| {
         let effect = Effect(tempfile::tempdir().unwrap());
         let server = effect.start(&[("GATEWOOD_SERVER_WORKERS", workers)]);
+        let count = || {
+            let threads = fs::read_dir(format!("/proc/{}/task", server.id())).unwrap();
+            let names = threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("comm")).unwrap());
+            names.filter(|name| name.starts_with("actix-server wo")).count()
+        };
+        // They are started when it listens already, and there must not come more later.
+        let began = std::time::Instant::now();
+        while count() < at_least && began.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         std::thread::sleep(Duration::from_millis(200));
-        let threads = fs::read_dir(format!("/proc/{}/task", server.id())).unwrap();
-        let names = threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("comm")).unwrap());
-        names.filter(|name| name.starts_with("actix-server wo")).count()
+        count()
     };
-    assert_eq!((workers("5"), workers("2")), (5, 2));
-    assert!(workers("0") >= 1);
+    assert_eq!((workers("5", 5), workers("2", 2)), (5, 2));
+    assert!(workers("0", 1) >= 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -257,24 +265,17 @@ async fn body_timeout_says_when_a_slow_body_is_given_up() {
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).await.unwrap();
     assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 408");
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn drain_timeout_bounds_the_end() {
-    use tokio::io::AsyncWriteExt;
     let effect = Effect(tempfile::tempdir().unwrap());
     let mut server = effect.start(&[("GATEWOOD_SERVER_DRAIN_TIMEOUT", "1s")]);
-    let mut stream = tokio::net::TcpStream::connect(server.base.trim_start_matches("http://")).await.unwrap();
-    let head = format!(
-        "POST /v1/tenants HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\ncontent-type: application/json\r\ncontent-length: 14\r\n\r\n{{",
-        effect.key()
-    );
-    stream.write_all(head.as_bytes()).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    let (_stream, _rest) = server.unfinished_request(&effect.key()).await;
     server.signal("TERM");
     assert!(server.wait(Duration::from_millis(500)).is_none(), "the request was not waited for:\n{}", server.log());
-    let status = server.wait(Duration::from_secs(4)).expect("the bound was not kept");
+    let status = server.wait(Duration::from_secs(10)).expect("the bound was not kept");
     assert!(status.success(), "{status:?}");
 }
 

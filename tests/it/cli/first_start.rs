@@ -71,7 +71,7 @@ async fn on_a_terminal_the_root_key_is_shown_there_and_written_nowhere() {
     let mut terminal = command.spawn().expect("this test needs `script` (Debian: bsdutils)");
     let log = folder.path().join("log");
     let (mut said, mut shown) = (String::new(), String::new());
-    for _ in 0..1000 {
+    for _ in 0..2000 {
         tokio::time::sleep(Duration::from_millis(10)).await;
         said = fs::read_to_string(&log).unwrap_or_default();
         // What `script` keeps comes after what the program logs.

@@ -6,7 +6,7 @@ use jsonwebtoken::{Algorithm, Header};
 use serde_json::{Value, json};
 
 use super::{AUDIENCE, CLIENT, bearer, trusting};
-use crate::support::{Backend, Relay, Running, TestDatabase, TestIssuer, TestServer, Tweaks, gatewood};
+use crate::support::{Running, TestIssuer, TestServer, gatewood};
 
 /// Tokens, and what the log has to say of each.
 fn tokens(issuer: &TestIssuer, forger: &TestIssuer) -> Vec<(String, &'static str)> {
@@ -76,13 +76,7 @@ async fn the_log_says_why_a_token_is_refused_and_has_nothing_else_of_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_database_is_away_a_token_is_neither_admitted_nor_called_bad() {
     let (ours, theirs) = (TestIssuer::start().await, TestIssuer::start().await);
-    let relay = Relay::start().await;
-    let mut database = TestDatabase::new(Backend::Postgres);
-    database.url = relay.through(&database.url);
-    let mut flags = trusting(&ours);
-    flags.push(("database.wait", "1s".to_owned()));
-    let started = TestServer::try_start(Backend::Postgres, database, Tweaks { flags, ..Tweaks::default() }).await;
-    let app = started.unwrap_or_else(|(error, _)| panic!("{error}"));
+    let (app, relay) = TestServer::behind_a_relay(trusting(&ours)).await;
     let tenant = app.tenant("Acme").await;
     let config = json!({ "issuer_url": theirs.url(), "client_id": CLIENT, "client_secret": "s" });
     app.root().about(&tenant).put("/v1/oidc-config").json(&config).send().await.expect(200);

@@ -9,15 +9,21 @@ use std::time::{Duration, Instant};
 
 use reqwest::header::HeaderMap;
 use tempfile::NamedTempFile;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::Caller;
 
 /// The program, in a folder, with nothing of the surroundings' configuration. One that serves has a
-/// gRPC port of its own.
+/// gRPC port of its own. A machine with other work on it takes its time, so it waits for its database for
+/// long; what a wait ends in has tests of its own.
 pub(crate) fn gatewood(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatewood"));
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
     without_configuration(&mut command);
+    if matches!(arguments.first(), Some(&("serve" | "keys" | "secrets"))) {
+        command.env("GATEWOOD_DATABASE_WAIT", "30s");
+    }
     if arguments.first() == Some(&"serve") && !arguments.contains(&"--grpc-listen") {
         command.env("GATEWOOD_GRPC_LISTEN", "127.0.0.1:0");
     }
@@ -128,6 +134,38 @@ impl Running {
     /// What it logged until now.
     pub(crate) fn log(&self) -> String {
         text_of(&self.log)
+    }
+
+    /// Waits until it has logged this.
+    pub(crate) fn until_logged(&self, text: &str) {
+        let began = Instant::now();
+        while !self.log().contains(text) {
+            assert!(began.elapsed() < Duration::from_secs(20), "it does not log `{text}`:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Asks it to stop, and waits until it has heard that.
+    pub(crate) fn begin_to_stop(&self) {
+        self.signal("TERM");
+        self.until_logged("stopping: accepted requests may finish");
+    }
+
+    /// A connection with a request on it that the server has begun to serve, and what is still missing of
+    /// it: the tenant that it makes is called `xyz`.
+    pub(crate) async fn unfinished_request(&self, key: &str) -> (TcpStream, &'static str) {
+        let mut stream = TcpStream::connect(self.base.trim_start_matches("http://")).await.unwrap();
+        let head = format!(
+            "POST /v1/tenants HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\ncontent-type: application/json\r\n\
+             content-length: 14\r\nexpect: 100-continue\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let goes_on = b"HTTP/1.1 100 Continue\r\n\r\n";
+        let mut answer = vec![0; goes_on.len()];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(answer, goes_on, "{}", String::from_utf8_lossy(&answer));
+        stream.write_all(b"{\"name\"").await.unwrap();
+        (stream, ":\"xyz\"}")
     }
 
     /// Its process id.

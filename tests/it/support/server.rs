@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::{Backend, Caller, TestDatabase};
+use super::{Backend, Caller, Relay, TestDatabase};
 use gatewood::domain::{Clock, Entropy, KeyMaterial};
 
 /// A running server with its database. Both are gone when this is dropped.
@@ -101,6 +101,25 @@ impl TestServer {
             stop: Some(stop),
             stopped: Some(stopped),
         })
+    }
+
+    /// A server whose PostgreSQL is behind a relay, and which waits a second for it: when it starts,
+    /// too, so that it may need more than one try on a busy machine.
+    pub(crate) async fn behind_a_relay(flags: Vec<(&'static str, String)>) -> (Self, Relay) {
+        let relay = Relay::start().await;
+        let mut database = TestDatabase::new(Backend::Postgres);
+        database.url = relay.through(&database.url);
+        let flags = [vec![("database.wait", "1s".to_owned())], flags].concat();
+        let mut tries = 0;
+        loop {
+            let tweaks = Tweaks { flags: flags.clone(), ..Tweaks::default() };
+            match Self::try_start(Backend::Postgres, database, tweaks).await {
+                Ok(server) => return (server, relay),
+                Err((error, _)) if tries == 5 => panic!("{error}"),
+                Err((_, given_back)) => database = given_back,
+            }
+            tries += 1;
+        }
     }
 
     /// A second server on the same database: another replica.
