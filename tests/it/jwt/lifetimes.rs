@@ -1,10 +1,10 @@
 //! Tokens and the settings of the instance: how old a token may be.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{bearer, in_a_world};
+use super::{bearer, in_a_world, refused_within};
 use crate::support::{Answer, Caller, TestIssuer};
 
 const SETTINGS: &str = "/admin/v1/settings/oidc";
@@ -19,19 +19,6 @@ fn lifetime(access: &str) -> Value {
 
 async fn whoami(caller: &Caller) -> Answer {
     caller.get("/v1/whoami").send().await
-}
-
-/// Asks until the caller is refused, and fails when that takes longer than it may.
-async fn too_old_within(caller: &Caller, most: Duration) -> Answer {
-    let began = Instant::now();
-    loop {
-        let answer = whoami(caller).await;
-        if answer.status == 401 {
-            return answer;
-        }
-        assert!(began.elapsed() < most, "it is still admitted after {:?}", began.elapsed());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 in_a_world! {
@@ -91,7 +78,7 @@ in_a_world! {
         whoami(&second).await.expect(200);
         world.app.root().put(SETTINGS).json(&lifetime("300s")).send().await.expect(200);
         assert!(whoami(&first).await.expect(401).text_at("message").contains("5m"));
-        assert!(too_old_within(&second, Duration::from_millis(1500)).await.text_at("message").contains("5m"));
+        assert!(refused_within(&second, Duration::from_millis(1500)).await.text_at("message").contains("5m"));
         world.app.root().put(SETTINGS).json(&lifetime("3600s")).send().await.expect(200);
         whoami(&first).await.expect(200);
     }

@@ -9,10 +9,12 @@ mod tenants;
 mod wires;
 mod withdrawn;
 
+use std::time::{Duration, Instant};
+
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
-use crate::support::{Backend, Caller, Hands, TestIssuer, TestServer, Tweaks};
+use crate::support::{Answer, Backend, Caller, Hands, TestIssuer, TestServer, Tweaks};
 
 /// The audience of the instance's issuer.
 const AUDIENCE: &str = "gatewood";
@@ -51,6 +53,11 @@ impl World {
         let (ours, theirs) = (TestIssuer::start().await, TestIssuer::start().await);
         let mut flags = trusting(&ours);
         flags.extend(more.iter().map(|(key, value)| (*key, (*value).to_owned())));
+        Self::of(backend, ours, theirs, flags).await
+    }
+
+    /// A world with these issuers, and a server that is configured like this.
+    async fn of(backend: Backend, ours: TestIssuer, theirs: TestIssuer, flags: Vec<(&'static str, String)>) -> Self {
         let hands = Hands::default();
         let app = TestServer::start_with(backend, Tweaks { flags, ambient: hands.ambient() }).await;
         Self { app, ours, theirs, hands }
@@ -88,6 +95,20 @@ fn with(mut claims: Value, others: Value) -> Value {
         claims[name] = value;
     }
     claims
+}
+
+/// Asks until the caller is refused, and fails when that takes longer than it may.
+async fn refused_within(caller: &Caller, most: Duration) -> Answer {
+    let began = Instant::now();
+    loop {
+        let answer = caller.get("/v1/whoami").send().await;
+        if answer.status == 401 {
+            return answer;
+        }
+        assert_eq!(answer.status, 200);
+        assert!(began.elapsed() < most, "it is still admitted after {:?}", began.elapsed());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 fn bearer(app: &TestServer, token: &str) -> Caller {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{AUDIENCE, CLIENT, World, bearer, in_a_world, trusting, with};
-use crate::support::{Backend, Hands, TestIssuer, TestServer, Tweaks};
+use crate::support::{Backend, TestIssuer, TestServer, Tweaks};
 
 in_a_world! {
     async fn a_tenants_issuer_admits_to_that_tenant_only(world) {
@@ -198,9 +198,7 @@ async fn no_issuer_can_speak_for_the_groups_of_another() {
     let mut flags = ours.trust();
     flags.push(("issuers", json!([{ "issuer": ours.url(), "audience": AUDIENCE }]).to_string()));
     flags.push(("policies", folder.path().display().to_string()));
-    let hands = Hands::default();
-    let app = TestServer::start_with(Backend::Sqlite, Tweaks { flags, ambient: hands.ambient() }).await;
-    let world = World { app, ours, theirs, hands };
+    let world = World::of(Backend::Sqlite, ours, theirs, flags).await;
     let acme = world.tenant("Acme").await;
     let group = format!("{}#ops", world.ours.url());
     let member = world.of_ours(json!({ "groups": ["x", "ops"] }));

@@ -1,12 +1,12 @@
 //! Tokens that were good a moment ago.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jsonwebtoken::Algorithm;
 use serde_json::json;
 
-use super::{AUDIENCE, World, bearer, in_a_world};
-use crate::support::{Backend, Caller};
+use super::{AUDIENCE, World, bearer, in_a_world, refused_within};
+use crate::support::Backend;
 
 /// How long a token counts after its end.
 const SKEW: Duration = Duration::from_secs(30);
@@ -18,20 +18,6 @@ const KEYS: [(&str, &str); 3] =
 
 fn of_tomorrow() -> i64 {
     chrono::Utc::now().timestamp() + 86_400
-}
-
-/// Asks until the caller is refused, and fails when that takes longer than it may.
-async fn refused_within(caller: &Caller, most: Duration) {
-    let began = Instant::now();
-    loop {
-        let status = caller.get("/v1/whoami").send().await.status;
-        if status == 401 {
-            return;
-        }
-        assert_eq!(status, 200);
-        assert!(began.elapsed() < most, "it is still admitted after {:?}", began.elapsed());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 in_a_world! {
