@@ -10,7 +10,7 @@ use jsonwebtoken::Algorithm;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
-use crate::support::{Behaviour, SigningKey, TestIssuer, configure};
+use crate::support::{Behaviour, SigningKey, TestIssuer, configure, eventually};
 
 const FRESH_FOR: i64 = 600;
 const COOLDOWN: i64 = 30;
@@ -71,17 +71,6 @@ impl World {
             Ok(_key) => panic!("there is a key"),
         }
     }
-}
-
-/// Waits for what happens in the background.
-async fn eventually(what: &str, happened: impl Fn() -> bool) {
-    for _ in 0..400 {
-        if happened() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("it did not happen: {what}");
 }
 
 #[tokio::test]
@@ -305,7 +294,7 @@ async fn requests_at_once_are_one_fetch_also_when_the_first_goes_away() {
             world.keys.find(Requester::Instance, &url, Some("p256-1"), Algorithm::ES256).await.is_ok()
         })
     };
-    eventually("the first request arrives", || issuer.requests() == 1).await;
+    eventually("the first request arrives", async || issuer.requests(), |requests| *requests == 1).await;
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
     let found = futures_util::future::join_all((0..50).map(|_| world.find(&issuer, "p256-1"))).await;
@@ -389,7 +378,12 @@ async fn keys_in_use_are_fetched_anew_before_anybody_has_to_wait() {
     world.wait(1);
     issuer.rotate_keys();
     assert!(world.keys.is_current(issuer.url(), &key), "nobody waits");
-    eventually("the keys are fetched anew", || !world.keys.is_current(issuer.url(), &key)).await;
+    eventually(
+        "the keys are fetched anew",
+        async || world.keys.is_current(issuer.url(), &key),
+        |is_current| !is_current,
+    )
+    .await;
     assert_eq!(issuer.key_requests(), 2);
 }
 
@@ -459,7 +453,7 @@ async fn stale_keys_count_while_an_issuer_that_is_away_is_asked_once_more() {
     issuer.discovery(Behaviour::Slow(Duration::from_mins(10)));
     world.wait(COOLDOWN);
     assert!(world.keys.is_current(issuer.url(), &key));
-    eventually("it is asked once more", || issuer.requests() == 4).await;
+    eventually("it is asked once more", async || issuer.requests(), |requests| *requests == 4).await;
     world.wait(COOLDOWN + 2 * 20);
     assert!(world.keys.is_current(issuer.url(), &key), "it is being asked for two cooldowns and two requests");
     assert_eq!(world.find(&issuer, "p256-1").await, Ok(()));

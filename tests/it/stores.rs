@@ -1,10 +1,8 @@
 //! `/v1/stores`: what is in force, and how it comes into force.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Backend, StoreFolder, TestServer, Tweaks};
+use crate::support::{Answer, Backend, StoreFolder, TestServer, Tweaks, eventually};
 
 async fn store(app: &TestServer) -> Value {
     app.root().get("/v1/stores/shop").send().await.expect(200).json()
@@ -12,20 +10,7 @@ async fn store(app: &TestServer) -> Value {
 
 /// Waits until the store is as wanted.
 async fn until(app: &TestServer, wanted: impl Fn(&Value) -> bool) -> Value {
-    eventually(async || store(app).await, wanted).await
-}
-
-/// Asks until the answer is as wanted.
-async fn eventually<T: std::fmt::Debug>(mut ask: impl AsyncFnMut() -> T, wanted: impl Fn(&T) -> bool) -> T {
-    let began = Instant::now();
-    loop {
-        let now = ask().await;
-        if wanted(&now) {
-            return now;
-        }
-        assert!(began.elapsed() < Duration::from_secs(20), "{now:#?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually("the store is as wanted", async || store(app).await, wanted).await
 }
 
 async fn see(app: &TestServer) -> Answer {
@@ -70,12 +55,15 @@ async fn what_is_saved_is_in_force_by_itself_and_what_is_broken_is_not() {
     let told = app.root().get("/readyz").send().await.expect(200).json();
     assert_eq!((&told["stores"][0]["name"], &told["stores"][0]["health"]), (&json!("shop"), &json!("failed")));
     let metrics = async || app.root().get("/metrics").send().await.expect(200).text;
-    eventually(metrics, |metrics| metrics.contains("gatewood_store_healthy{store=\"shop\"} 0")).await;
+    eventually("it is told by metrics", metrics, |metrics| {
+        metrics.contains("gatewood_store_healthy{store=\"shop\"} 0")
+    })
+    .await;
     folder.write("shop/shop.cedar", crate::support::SHOP_POLICIES);
     let mended = until(&app, |now| now["health"] == "ok").await;
     assert_eq!((&mended["revision"], &mended["error"]), (&before["revision"], &Value::Null));
     let readiness = async || app.anonymous().get("/readyz").send().await.expect(200).json();
-    eventually(readiness, |told| *told == json!({ "status": "ok" })).await;
+    eventually("it is ready", readiness, |told| *told == json!({ "status": "ok" })).await;
 }
 
 #[tokio::test]
@@ -96,7 +84,8 @@ async fn a_new_folder_is_a_new_store() {
     folder.write(".fresh/schema.cedarschema", "entity U, R; action a appliesTo { principal: U, resource: R };");
     folder.write(".fresh/p.cedar", "permit (principal, action, resource);");
     std::fs::rename(folder.path(".fresh"), folder.path("fresh")).unwrap();
-    eventually(async || app.root().get("/v1/stores/fresh").send().await.status, |status| *status == 200).await;
+    let fresh = async || app.root().get("/v1/stores/fresh").send().await.status;
+    eventually("it is there", fresh, |status| *status == 200).await;
     let names = app.root().get("/v1/stores").send().await.expect(200).json();
     let names: Vec<&str> =
         names["items"].as_array().unwrap().iter().map(|store| store["name"].as_str().unwrap()).collect();
@@ -126,7 +115,7 @@ async fn the_control_planes_policies_are_loaded_again_too_and_never_such_that_do
         app.root().post("/v1/stores/gatewood/reload").send().await.expect(200).json()
     };
     // The service sees by itself that a file has changed, and may come first.
-    eventually(shut, |reload| reload["outcome"] == "loaded").await;
+    eventually("it is loaded by who asks", shut, |reload| reload["outcome"] == "loaded").await;
     let closed = [format!("Closed for the {last}. time.")];
     assert_eq!(viewer.get("/v1/whoami").send().await.expect(403).notices(), closed);
     folder.write("gatewood/shut.cedar", "permit (principal, action, resource);");

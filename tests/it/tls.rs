@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,7 +20,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::support::{Authority, Backend, Issued, Running, TestServer, Tweaks, framed, gatewood, of_headers, run};
+use crate::support::{
+    Authority, Backend, Issued, Running, TestServer, Tweaks, eventually, framed, gatewood, of_headers, run,
+};
 
 /// How long a change may take to be seen on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -65,15 +67,6 @@ async fn ask(base: &str, authority: &Authority, shown: Option<&Issued>) -> reqwe
     let answer = client.get(format!("{base}/healthz")).send().await?;
     let info: &TlsInfo = answer.extensions().get().unwrap();
     Ok((answer.status().as_u16(), info.peer_certificate().unwrap().to_vec()))
-}
-
-/// Asks again and again until the answer is as it should be.
-async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> T, right: impl Fn(&T) -> bool) {
-    let began = Instant::now();
-    while !right(&ask().await) {
-        assert!(began.elapsed() < PATIENCE, "{what}: it does not come to pass");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 // How clients connect.
@@ -253,13 +246,14 @@ async fn a_session_does_not_outlive_the_authority_that_let_its_client_in() {
     written(&path, &others.pem());
     let other = others.client();
     eventually("the other authority's clients are let in", || ask(&app.base, &authority, Some(&other)), Result::is_ok)
-        .await;
+        .await
+        .unwrap();
     for config in &configs {
         assert!(handshake(address, config).await.is_err());
     }
     // Both at once, as while authorities are changed one for the other.
     written(&path, &format!("{}{}", others.pem(), clients.pem()));
-    eventually("both are let in", || handshake(address, &configs[1]), Result::is_ok).await;
+    eventually("both are let in", || handshake(address, &configs[1]), Result::is_ok).await.unwrap();
     ask(&app.base, &authority, Some(&other)).await.unwrap();
 }
 
@@ -275,7 +269,7 @@ async fn a_changed_certificate_is_served_without_a_restart_and_said_once() {
     let new = authority.server_until((2888, 2, 3));
     new.write(folder.path());
     let shown = |answer: &reqwest::Result<(u16, Vec<u8>)>| matches!(answer, Ok((200, der)) if *der == new.der);
-    eventually("the new certificate is served", || ask(&server.base, &authority, None), shown).await;
+    eventually("the new certificate is served", || ask(&server.base, &authority, None), shown).await.unwrap();
     tokio::time::sleep(Duration::from_secs(3)).await;
     let log = server.stop();
     let loaded: Vec<&str> = log.lines().filter(|line| line.contains("loaded the changed TLS files")).collect();
@@ -301,7 +295,7 @@ async fn a_replaced_link_is_followed_as_kubernetes_replaces_it() {
     fs::rename(inside("..data_tmp"), inside("..data")).unwrap();
     fs::remove_dir_all(inside("..1")).unwrap();
     let shown = |answer: &reqwest::Result<(u16, Vec<u8>)>| matches!(answer, Ok((200, der)) if *der == new.der);
-    eventually("the new certificate is served", || ask(&app.base, &authority, None), shown).await;
+    eventually("the new certificate is served", || ask(&app.base, &authority, None), shown).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -347,7 +341,7 @@ async fn a_broken_replacement_leaves_the_old_files_in_force_and_is_said_once() {
     new.write(folder.path());
     written(&inside("client-ca.pem"), &clients.pem());
     let shown = |answer: &reqwest::Result<(u16, Vec<u8>)>| matches!(answer, Ok((200, der)) if *der == new.der);
-    eventually("the good files come into force", || ask(&server.base, &authority, Some(&known)), shown).await;
+    eventually("the good files come into force", || ask(&server.base, &authority, Some(&known)), shown).await.unwrap();
     let log = server.stop();
     for issued in [&old, &new] {
         let secret = issued.key.lines().nth(1).unwrap();

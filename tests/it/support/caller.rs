@@ -1,12 +1,10 @@
 //! Callers with names: `app.anonymous()`, `app.root()`, `app.key(&tenant, "viewer")`.
 
-use std::time::{Duration, Instant};
-
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
-use super::Answer;
+use super::{Answer, eventually};
 
 /// Somebody who calls a server.
 #[derive(Debug, Clone)]
@@ -44,11 +42,8 @@ impl Caller {
     /// Waits until a request holds the one connection that writes. The caller must be one who may read metrics.
     pub(crate) async fn until_somebody_writes(&self) {
         let writing = "gatewood_database_connections{pool=\"write\",state=\"in_use\"} 1\n";
-        let began = Instant::now();
-        while !self.get("/metrics").send().await.expect(200).text.contains(writing) {
-            assert!(began.elapsed() < Duration::from_secs(20), "nobody writes");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let metrics = async || self.get("/metrics").send().await.expect(200).text;
+        eventually("somebody writes", metrics, |text| text.contains(writing)).await;
     }
 
     pub(crate) fn get(&self, path: &str) -> Request {
